@@ -1,0 +1,113 @@
+"""Every error that hashmatch raises on purpose.
+
+    HashmatchError
+    ├── UsageError                  the call cannot mean anything sensible
+    ├── QueryError                  a digest asked about is no digest
+    ├── ListError                   a hash list cannot be taken in or used
+    │   ├── ListFormatError         a line or record is not what its format says
+    │   ├── ListAmbiguous           two readings of the file are possible
+    │   ├── ListContradiction       the file says another type than the person
+    │   ├── ListNotAuthorised       nobody entitled to it vouches for the list
+    │   ├── DuplicateRelease        this release of this list is already there
+    │   └── NoActiveList            nothing to compare with
+    ├── StoreError                  the store cannot do its work
+    │   ├── StoreLocked             another process is changing the store
+    │   ├── StoreDamaged            what is on disk is not what was sealed
+    │   ├── StoreUnwritable         no space, no permission
+    │   └── SealingKeyError         the sealing key is absent, open to others, or another one
+    ├── SourceUnusable              the evidence source is absent, a file, or writable
+    └── OutputUnusable              the report cannot be written where it was asked for
+
+A message says where, what was expected and what was found, and never holds a digest. No class
+prints or exits: `hashmatch.cli` alone maps them to exit codes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HashmatchError(Exception):
+    """Root of the tree; `code` is stable and meant for machines."""
+
+    code: ClassVar[str] = "error"
+
+
+class UsageError(HashmatchError):
+    code = "usage"
+
+
+class QueryError(HashmatchError):
+    code = "query.not_a_digest"
+
+
+class ListError(HashmatchError):
+    code = "list"
+
+
+class ListFormatError(ListError):
+    """`place` is the 1-based line or record of the list, where one is known."""
+
+    code = "list.format"
+
+    def __init__(self, message: str, *, place: int | None = None, unit: str = "line") -> None:
+        super().__init__(message if place is None else f"{unit} {place}: {message}")
+        self.place = place
+        self.reason = message
+        self.unit = unit
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the place when the error crosses from a worker process to its parent."""
+        return _rebuild_format_error, (self.reason, self.place, self.unit)
+
+
+def _rebuild_format_error(message: str, place: int | None, unit: str) -> ListFormatError:
+    return ListFormatError(message, place=place, unit=unit)
+
+
+class ListAmbiguous(ListError):
+    code = "list.ambiguous"
+
+
+class ListContradiction(ListError):
+    code = "list.contradiction"
+
+
+class ListNotAuthorised(ListError):
+    code = "list.not_authorised"
+
+
+class DuplicateRelease(ListError):
+    code = "list.duplicate_release"
+
+
+class NoActiveList(ListError):
+    code = "list.none_active"
+
+
+class StoreError(HashmatchError):
+    code = "store"
+
+
+class StoreLocked(StoreError):
+    code = "store.locked"
+
+
+class StoreDamaged(StoreError):
+    code = "store.damaged"
+
+
+class StoreUnwritable(StoreError):
+    code = "store.unwritable"
+
+
+class SealingKeyError(StoreError):
+    code = "store.sealing_key"
+
+
+class SourceUnusable(HashmatchError):
+    code = "source.unusable"
+
+
+class OutputUnusable(HashmatchError):
+    code = "output.unusable"

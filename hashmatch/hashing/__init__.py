@@ -1,0 +1,1 @@
+"""Files in, digests out: the border behind which a portable and a native engine are interchangeable."""

@@ -1,0 +1,76 @@
+"""What a hashing engine is asked and what it answers.
+
+An engine gets an open directory and names in it, so that neither a long path nor a link planted on the way can lead
+it elsewhere, and gives one result for each name. It never raises for what a file does: that is the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from hashmatch.digests import Algorithm
+from hashmatch.outcomes import FailureReason
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRules:
+    """How files are read.
+
+    Attributes:
+        algorithms: digests to compute, in the order they are returned.
+        device: `st_dev` that every file must have; another one is a mount crossed unawares. None allows any.
+        max_bytes: files larger than this are not read (`FailureReason.BUDGET`); None for no limit.
+        defer_links: report a file that has several names instead of reading it, so that it is read once.
+    """
+
+    algorithms: tuple[Algorithm, ...]
+    device: int | None = None
+    max_bytes: int | None = None
+    defer_links: bool = False
+
+
+class FileResult(NamedTuple):
+    """What came of one file. A tuple, because millions of them cross a process border.
+
+    Attributes:
+        name: as asked for.
+        failure: None, or why there are no digests.
+        digests: octets in the order of `ReadRules.algorithms`; empty on failure, for an empty file, and where
+            `deferred`.
+        size: `st_size` in bytes; 0 where it could not be learnt.
+        inode, device: `st_ino`, `st_dev`; 0 where they could not be learnt.
+        bytes_read: content bytes read, on failure too.
+        errno: the system's error number, where one was given.
+        offset: byte at which reading failed or ended early.
+        deferred: the file has several names and was not read.
+        atime_risked: O_NOATIME was refused, so only a read-only mount kept the access time.
+        allocated: bytes of storage the file takes (`st_blocks` * 512).
+    """
+
+    name: bytes
+    failure: FailureReason | None
+    digests: tuple[bytes, ...]
+    size: int
+    inode: int
+    device: int
+    bytes_read: int
+    errno: int | None
+    offset: int | None
+    deferred: bool
+    atime_risked: bool
+    allocated: int
+
+
+class Engine(Protocol):
+    """Computes digests. Instances are used by one thread at a time."""
+
+    @property
+    def description(self) -> str:
+        """Name and version, for reports: `portable (hashlib, OpenSSL 3.0.17)`."""
+        ...
+
+    def digest_files(self, directory: int, names: Sequence[bytes], rules: ReadRules) -> list[FileResult]:
+        """Read the named files of an open directory once each; one result per name, in order."""
+        ...
