@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from hashmatch.digests import Algorithm
-
-
-class Posting(NamedTuple):
-    """That a digest stands in an entry of a list, and what else the entry has to say.
-
-    Attributes:
-        ordinal: the entry; digests of one record share it, which is what ties them together.
-        algorithms: the algorithms the entry has digests for, as a bit mask (`hashmatch.digests.mask_of`).
-        category: index into the list's categories; 0 means the entry has none.
-        size: the file size the entry gives, in bytes, or None.
-    """
-
-    ordinal: int
-    algorithms: int
-    category: int
-    size: int | None
+from hashmatch.hashlists.postings import Posting
+from hashmatch.outcomes import Strength
 
 
 class KnownHashes(Protocol):
@@ -34,3 +20,62 @@ class KnownHashes(Protocol):
             StoreDamaged: the store cannot answer; never an empty answer in its place.
         """
         ...
+
+
+class Agreement(NamedTuple):
+    """What one list says of a file under one of its categories, and how far to believe it."""
+
+    list_number: int
+    category: int
+    strength: Strength
+
+
+_STRONG: Final = Algorithm.SHA256.bit
+_STRONG_TOGETHER: Final = Algorithm.MD5.bit | Algorithm.SHA1.bit
+_RANK: Final = {Strength.STRONG: 0, Strength.WEAK_ONLY: 1, Strength.CONFLICT: 2}
+
+
+def decide(digests: Mapping[Algorithm, bytes], size: int | None, known: KnownHashes) -> tuple[Agreement, ...]:
+    """Return how a file agrees with the known hashes, in a fixed order; nothing if no entry has any of its digests.
+
+    Of several entries under one category of a list the strongest agreement stands for all. A conflict is kept beside
+    it: it hints at a collision made on purpose or a damaged list, which a match elsewhere does not explain away.
+
+    Raises:
+        StoreDamaged: the known hashes cannot answer for this file.
+    """
+    postings: list[tuple[int, int, Posting]] = []
+    computed = 0
+    for algorithm, octets in digests.items():
+        bit = algorithm.bit
+        computed |= bit
+        for list_number, posting in known.find(algorithm, octets):
+            postings.append((bit, list_number, posting))
+    if not postings:
+        return ()
+    return _fold(postings, computed, size)
+
+
+def _fold(postings: list[tuple[int, int, Posting]], computed: int, size: int | None) -> tuple[Agreement, ...]:
+    found: dict[tuple[int, int], int] = {}
+    for bit, list_number, posting in postings:
+        entry = (list_number, posting.ordinal)
+        found[entry] = found.get(entry, 0) | bit
+    kept: dict[tuple[int, int, bool], Agreement] = {}
+    for _, list_number, posting in postings:
+        strength = _strength(posting, found[list_number, posting.ordinal], computed, size)
+        agreement = Agreement(list_number, posting.category, strength)
+        slot = (list_number, posting.category, strength is Strength.CONFLICT)
+        if slot not in kept or _RANK[strength] < _RANK[kept[slot].strength]:
+            kept[slot] = agreement
+    return tuple(sorted(kept.values(), key=lambda a: (a.list_number, a.category, _RANK[a.strength])))
+
+
+def _strength(posting: Posting, agreeing: int, computed: int, size: int | None) -> Strength:
+    """Judge one entry: `agreeing` are the algorithms it was found through, `computed` those the file has."""
+    differing = posting.algorithms & computed & ~agreeing
+    if differing or (posting.size is not None and size is not None and posting.size != size):
+        return Strength.CONFLICT
+    if agreeing & _STRONG or agreeing & _STRONG_TOGETHER == _STRONG_TOGETHER:
+        return Strength.STRONG
+    return Strength.WEAK_ONLY

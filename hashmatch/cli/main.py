@@ -1,0 +1,69 @@
+"""The `hashmatch` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from hashmatch import __version__
+from hashmatch.cli import exits, render
+from hashmatch.cli.lists_command import lists
+from hashmatch.cli.lookup_command import lookup
+from hashmatch.cli.scan_command import scan
+from hashmatch.cli.selftest_command import selftest
+from hashmatch.config import settings_from
+from hashmatch.errors import HashmatchError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--store", type=click.Path(path_type=Path), help="Where the lists are [$HASHMATCH_STORE].")
+@click.option(
+    "--sealing-key",
+    type=click.Path(path_type=Path),
+    help="The key the lists are sealed with, outside the store [$HASHMATCH_SEALING_KEY].",
+)
+@click.version_option(__version__, prog_name="hashmatch")
+@click.pass_context
+def cli(context: click.Context, store: Path | None, sealing_key: Path | None) -> None:
+    """Known-hash matching for forensic triage: digests in, flags out.
+
+    \b
+    Exit codes: 0 complete, 3 finished but something was not examined, 2 usage, 10 no active list,
+    11 store locked, 12 store damaged, 13 evidence source unusable, 16 sealing key, 17 store cannot be
+    written, 18 output cannot be written, 20 list format, 21 list not authorised, 24 duplicate release,
+    25 list contradicts its declared type, 26 not a digest, 130 interrupted, 1 anything else.
+    """  # noqa: D301
+    context.obj = settings_from(os.environ, store, sealing_key)
+
+
+for _command in (lists, scan, lookup, selftest):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that its outcome has."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = cli.main(arguments, prog_name="hashmatch", standalone_mode=False)
+    except HashmatchError as error:
+        return render.failure(error, exits.exit_code(error), as_json="--json" in arguments)
+    except click.exceptions.Abort:
+        return render.interrupted()
+    except click.ClickException as error:
+        error.show()
+        return exits.USAGE
+    except KeyboardInterrupt:
+        return render.interrupted()
+    except BrokenPipeError:
+        # Whoever read our output has gone; what Python would flush at exit has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.FAILED
+    return code if isinstance(code, int) else exits.COMPLETE

@@ -1,0 +1,136 @@
+"""What people and machines are shown. Results go to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import orjson
+
+from hashmatch.cli import exits
+from hashmatch.errors import HashmatchError
+from hashmatch.lists import Imported, Listed, Verified
+
+
+def document(value: object) -> None:
+    """Print the one JSON document of a command."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
+
+
+def failure(error: HashmatchError, code: int, *, as_json: bool) -> int:
+    """Say what went wrong and return `code`."""
+    click.echo(f"hashmatch: {error}", err=True)
+    if as_json:
+        document({"error": {"code": error.code, "message": str(error), "exit": code}})
+    return code
+
+
+def interrupted() -> int:
+    """Say that the person stopped it."""
+    click.echo("hashmatch: interrupted", err=True)
+    return exits.INTERRUPTED
+
+
+def imported(result: Imported) -> dict[str, object]:
+    """Return what an import did, for machines."""
+    manifest = result.stored.manifest
+    return {
+        "list": manifest.list,
+        "release": manifest.release,
+        "type": manifest.type,
+        "format": manifest.source_format,
+        "signature": manifest.signature,
+        "entries": manifest.entries,
+        "duplicates": manifest.duplicates,
+        "digests": manifest.digests,
+        "quarantined": manifest.quarantined,
+        "quarantine_file": str(result.stored.directory / "quarantine.jsonl"),
+        "dropped": manifest.dropped,
+        "notes": manifest.notes,
+        "contradictions": [
+            {"list": c.list, "release": c.release, "type": c.type, "digests": c.digests}
+            for c in manifest.contradictions
+        ],
+        "generation": result.stored.directory.name,
+        "content_root": manifest.content_root,
+        "replaced": result.replaced,
+    }
+
+
+def imported_text(result: Imported) -> None:
+    """Tell a person what an import did and what to look at."""
+    manifest = result.stored.manifest
+    digests = ", ".join(f"{count:,} {label}" for label, count in manifest.digests.items())
+    click.echo(f"{manifest.list} {manifest.release}: {manifest.entries:,} entries ({digests}), {manifest.type}, active")
+    click.echo(f"  read as {manifest.source_format}; sealed and read back, content root {manifest.content_root[:16]}")
+    if result.replaced is not None:
+        click.echo(f"  takes the place of release {result.replaced}")
+    if manifest.duplicates:
+        click.echo(f"  {manifest.duplicates:,} entries say again what an earlier one says")
+    for reason, count in manifest.quarantined.items():
+        click.echo(f"  {count:,} digests held back: {reason}; see {result.stored.directory / 'quarantine.jsonl'}")
+    for name, count in manifest.dropped.items():
+        click.echo(f"  {count:,} x {name} not stored")
+    for name, count in manifest.notes.items():
+        click.echo(f"  note: {name}: {count:,}")
+    for c in manifest.contradictions:
+        click.echo(f"  CONTRADICTION: {c.digests:,} digests also stand in {c.type} list {c.list} {c.release}")
+    if manifest.signature == "unsigned":
+        click.echo("  UNSIGNED: nobody vouches for this list; every report made with it says so")
+
+
+def listed(items: list[Listed]) -> list[dict[str, object]]:
+    """Return the store's lists, for machines."""
+    return [
+        {
+            "list": item.stored.manifest.list,
+            "release": item.stored.manifest.release,
+            "active": item.active,
+            "type": item.stored.manifest.type,
+            "authority": item.stored.manifest.authority,
+            "signature": item.stored.manifest.signature,
+            "entries": item.stored.manifest.entries,
+            "digests": item.stored.manifest.digests,
+            "imported": item.stored.manifest.imported,
+            "generation": item.stored.directory.name,
+            "content_root": item.stored.manifest.content_root,
+        }
+        for item in items
+    ]
+
+
+def listed_text(items: list[Listed]) -> None:
+    """Show a person the store's lists as a table."""
+    from rich.console import Console  # a fifth of a second that a scan does not pay
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("LIST", "RELEASE", "TYPE", "STATE", "ENTRIES", "DIGESTS", "SIGNATURE", "IMPORTED", "AUTHORITY"):
+        table.add_column(name, justify="right" if name == "ENTRIES" else "left", overflow="fold")
+    for item in items:
+        manifest = item.stored.manifest
+        table.add_row(
+            manifest.list,
+            manifest.release,
+            manifest.type,
+            "active" if item.active else "-",
+            f"{manifest.entries:,}",
+            " ".join(manifest.digests),
+            manifest.signature,
+            manifest.imported,
+            manifest.authority,
+        )
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+    console.print(table)
+
+
+def verified(item: Verified) -> dict[str, object]:
+    """Return what a verification found, for machines."""
+    manifest = item.stored.manifest
+    return {
+        "list": manifest.list,
+        "release": manifest.release,
+        "records": item.records,
+        "content_root": manifest.content_root,
+        "verified": True,
+    }

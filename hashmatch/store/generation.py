@@ -1,0 +1,94 @@
+"""An open generation: a view of one sealed list, checked before it answers and asked again at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from hashmatch.digests import Algorithm
+from hashmatch.errors import SealingKeyError, StoreDamaged
+from hashmatch.hashlists.entries import Category
+from hashmatch.hashlists.postings import Posting
+from hashmatch.store.database import Database
+from hashmatch.store.layout import DATABASE
+from hashmatch.store.manifest import Manifest
+from hashmatch.store.postings import decode
+from hashmatch.store.sealing import Sealer
+from hashmatch.store.views import open_view
+
+_ABSENT_CANARIES: Final = 64
+
+
+class Generation:
+    """Answers sealed keys of one list. Threads may share it."""
+
+    def __init__(self, manifest: Manifest, database: Database, sealer: Sealer) -> None:
+        self.manifest = manifest
+        self.algorithms = frozenset(Algorithm.named(label) for label in manifest.digests)
+        self.entry_masks = frozenset(int(mask) for mask in manifest.entry_masks)
+        self.categories: tuple[Category | None, ...] = (None, *manifest.categories)
+        self._database = database
+        self._sealer = sealer
+
+    def find(self, key: bytes) -> tuple[Posting, ...]:
+        """Return the postings of a sealed key; empty only where LevelDB has proved it absent.
+
+        Raises:
+            StoreDamaged: a record is damaged.
+            StoreError: the store could not be read.
+        """
+        value = self._database.get(key)
+        if value is None:
+            return ()
+        try:
+            return decode(value)
+        except ValueError as error:
+            raise StoreDamaged(f"list {self.manifest.list}: a record is damaged: {error}") from None
+
+    def check_canaries(self) -> None:
+        """Ask for keys that must be there and for keys that cannot.
+
+        Raises:
+            StoreDamaged: an answer is wrong; no other answer of this generation is to be believed.
+        """
+        for canary in self.manifest.canaries:
+            if self._database.get(bytes.fromhex(canary.key)) != bytes.fromhex(canary.value):
+                raise StoreDamaged(f"list {self.manifest.list}: a canary that was sealed in it is not found")
+        for number in range(_ABSENT_CANARIES):
+            for algorithm in self.algorithms:
+                if self._database.get(self._sealer.absent_canary(algorithm, number)) is not None:
+                    raise StoreDamaged(f"list {self.manifest.list}: a canary that cannot be in it is found")
+
+
+@contextmanager
+def open_generation(views: Path, directory: Path, manifest: Manifest, sealer: Sealer) -> Iterator[Generation]:
+    """Open a generation through a private view and check its canaries.
+
+    Raises:
+        SealingKeyError: it was sealed with another key.
+        StoreDamaged: it is not what was sealed.
+    """
+    check_key(manifest, sealer)
+    with open_view(views, directory / DATABASE, manifest.files) as view:
+        database = Database(view)
+        try:
+            generation = Generation(manifest, database, sealer)
+            generation.check_canaries()
+            yield generation
+        finally:
+            database.close()
+
+
+def check_key(manifest: Manifest, sealer: Sealer) -> None:
+    """Refuse a key under which every digest of the list would be absent.
+
+    Raises:
+        SealingKeyError: it was sealed with another key.
+    """
+    if manifest.sealing_key_id != sealer.key_id:
+        raise SealingKeyError(
+            f"list {manifest.list}, release {manifest.release}: sealed with key {manifest.sealing_key_id}, "
+            f"got key {sealer.key_id}"
+        )

@@ -1,0 +1,78 @@
+"""Worker processes for an import: tasks in, results in order, a bounded number under way."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from hashmatch.errors import StoreError
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+_AHEAD: Final = 2  # tasks for each process; enough to keep it busy, few enough to bound memory
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Pool:
+    """Runs tasks in `processes` workers, or at once in this process where that is 0."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        if self._processes:
+            self._executor = ProcessPoolExecutor(
+                self._processes,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start,
+                initargs=(os.getpid(),),
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def map(self, function: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> Iterator[_Result]:
+        """Yield the result of each task, in order.
+
+        Raises:
+            StoreError: a worker process died.
+        """
+        if self._executor is None:
+            for task in tasks:
+                yield function(task)
+            return
+        under_way: deque[Future[_Result]] = deque()
+        try:
+            for task in tasks:
+                under_way.append(self._executor.submit(function, task))
+                if len(under_way) > _AHEAD * self._processes:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        except BrokenProcessPool:
+            raise StoreError("a worker process of the import died; nothing was imported") from None
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def _start(parent: int) -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it: its temporary files are swept by the next import."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
