@@ -12,7 +12,7 @@ from typing import Final
 from hashmatch import __version__
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.errors import ListFormatError, NoActiveList, SealingKeyError, StoreDamaged
+from hashmatch.errors import ListFormatError, NoActiveList, SealingKeyError, StoreDamaged, StoreError
 from hashmatch.hashlists.authority import SignatureState, admit
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import open_list
@@ -96,7 +96,11 @@ def import_list(
             )
             manifest = _manifest(request, signature, reading.format_name, source, built, contradictions, sealer, now)
             stored = catalogue.commit(staging, manifest)
-        catalogue.activate(stored)
+        try:
+            catalogue.activate(stored)
+        except StoreError:
+            catalogue.withdraw(stored)
+            raise
     replaced = next((s.manifest.release for s in active if s.manifest.list == request.list_id), None)
     return Imported(stored, replaced)
 
@@ -163,7 +167,8 @@ def verify(settings: Settings, list_id: str | None, *, processes: int) -> list[V
     """
     layout = Layout(settings.store)
     catalogue = Catalogue(layout)
-    chosen = catalogue.active() if list_id is None else tuple(catalogue.generations(list_id))
+    active = catalogue.active()  # also where one list is asked for: this compares manifests with their pins
+    chosen = active if list_id is None else tuple(catalogue.generations(list_id))
     if not chosen:
         raise NoActiveList(f"{settings.store}: no {'active list' if list_id is None else f'list {list_id}'} to verify")
     sealer = sealer_for_use(settings)

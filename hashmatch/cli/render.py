@@ -10,6 +10,8 @@ import orjson
 from hashmatch.cli import exits
 from hashmatch.errors import HashmatchError
 from hashmatch.lists import Imported, Listed, Verified
+from hashmatch.outcomes import Outcome
+from hashmatch.scan.request import ScanSummary
 
 
 def document(value: object) -> None:
@@ -134,3 +136,18 @@ def verified(item: Verified) -> dict[str, object]:
         "content_root": manifest.content_root,
         "verified": True,
     }
+
+
+def scanned_text(summary: ScanSummary) -> None:
+    """Tell a person what a scan found, what it could not examine, and where the report lies."""
+    counts = summary.listed.counts
+    click.echo(f"{summary.status.upper()}: {counts.seen:,} entries seen, {summary.reading.bytes_read:,} bytes read")
+    for outcome in Outcome:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.reasons_of(outcome).items())
+        click.echo(f"  {outcome.value:<13}{counts.outcomes[outcome]:>12,}" + (f"   ({reasons})" if reasons else ""))
+    for (list_id, release, strength), count in sorted(counts.by_list.items()):
+        click.echo(f"  {count:>12,}  {strength:<10} {list_id} {release}")
+    for warning in summary.header.source_warnings:
+        click.echo(f"  note: {warning}")
+    click.echo(f"  result digest {summary.listed.result_digest}")
+    click.echo(f"  report        {summary.report}")

@@ -18,12 +18,13 @@ from typing import Final
 import orjson
 
 from hashmatch.digests import ALL_ALGORITHMS
-from hashmatch.errors import StoreDamaged
+from hashmatch.errors import ListFormatError, StoreDamaged
 from hashmatch.hashlists.entries import Category, ParsedPiece, Piece
 from hashmatch.store import database
 from hashmatch.store.layout import DATABASE, QUARANTINE
 from hashmatch.store.manifest import Canary, PinnedFile
 from hashmatch.store.pool import Pool
+from hashmatch.store.postings import MAX_CATEGORY
 from hashmatch.store.records import Quarantined
 from hashmatch.store.sealing import Sealer
 from hashmatch.store.sorting import (
@@ -53,13 +54,20 @@ class CategoryTable:
         return tuple(self._numbers)
 
     def numbers_for(self, piece: Piece) -> int | list[int]:
-        """Return one number for all entries of a piece, or one for each."""
+        """Return one number for all entries of a piece, or one for each.
+
+        Raises:
+            ListFormatError: the list has more categories than a posting can count.
+        """
         if isinstance(piece, ParsedPiece) and piece.block.categories is not None:
             return [self._default if c is None else self._number(c) for c in piece.block.categories]
         return self._default
 
     def _number(self, category: Category) -> int:
-        return self._numbers.setdefault(category, len(self._numbers) + 1)
+        number = self._numbers.setdefault(category, len(self._numbers) + 1)
+        if number > MAX_CATEGORY:
+            raise ListFormatError(f"expected at most {MAX_CATEGORY} different categories, got more")
+        return number
 
 
 @dataclass(slots=True)

@@ -20,9 +20,10 @@ import msgspec
 import orjson
 
 from hashmatch.errors import DuplicateRelease, NoActiveList, StoreDamaged, StoreLocked, StoreUnwritable, UsageError
-from hashmatch.store.durable import replace, sync_directory, sync_file, write_new
+from hashmatch.store.durable import make_directories, replace, sync_directory, sync_file, write_new
 from hashmatch.store.layout import MANIFEST, Layout, check_list_id, check_release
 from hashmatch.store.manifest import Manifest, canonical, fingerprint, parse_manifest
+from hashmatch.store.views import sweep
 
 _FORMAT: Final = 1
 
@@ -70,7 +71,7 @@ class Catalogue:
             StoreUnwritable: no permission, or no space.
         """
         with writing(self._layout.root):
-            self._layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_directories(self._layout.root)
             lock = os.open(self._layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -79,6 +80,8 @@ class Catalogue:
                 raise StoreLocked(f"{self._layout.root}: another process is changing this store") from None
             with writing(self._layout.root):
                 shutil.rmtree(self._layout.staging, ignore_errors=True)
+                if self._layout.views.is_dir():
+                    sweep(self._layout.views)
             yield
         finally:
             os.close(lock)
@@ -137,19 +140,32 @@ class Catalogue:
     def commit(self, staging: Path, manifest: Manifest) -> Stored:
         """Make a finished generation visible, still inactive; everything of it is on disk before its name is."""
         number = len(list((self._layout.lists / manifest.list).glob("*"))) + 1
-        target = self._layout.generation(manifest.list, f"{number:06d}-{manifest.generation}")
         content = canonical(manifest)
+        target = self._layout.generation(manifest.list, f"{number:06d}-{_suffix(content)}")
         with writing(self._layout.root):
+            if not self._layout.active.exists():
+                self._write_active([])
             write_new(staging / MANIFEST, content)
             for directory, _, files in os.walk(staging, topdown=False):
                 for name in files:
                     sync_file(Path(directory) / name)
                 sync_directory(Path(directory))
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            sync_directory(self._layout.lists)
+            make_directories(target.parent)
             os.rename(staging, target)
-            sync_directory(target.parent)
+            try:
+                sync_directory(target.parent)
+            except OSError:
+                os.rename(target, staging)
+                raise
         return Stored(target, manifest, fingerprint(content))
+
+    def withdraw(self, stored: Stored) -> None:
+        """Take back a generation that was committed but never became active; the next change sweeps it."""
+        with writing(self._layout.root):
+            if stored.as_active in self._active_entries():
+                return  # the disk refused even to put the old catalogue back
+            os.rename(stored.directory, self._layout.staging / uuid4().hex)
+            sync_directory(stored.directory.parent)
 
     def activate(self, stored: Stored) -> None:
         """Put a generation in the place of its list's active one, if there is any."""
@@ -185,6 +201,8 @@ class Catalogue:
         except OSError as error:
             raise StoreDamaged(f"{path}: {error.strerror}") from error
         manifest = parse_manifest(content, str(path))
+        if not directory.name.endswith(f"-{_suffix(content)}"):
+            raise StoreDamaged(f"{path}: not the manifest that was sealed")
         if manifest.list != directory.parent.name:
             raise StoreDamaged(f"{path}: expected list {directory.parent.name}, got {manifest.list}")
         return Stored(directory, manifest, fingerprint(content))
@@ -194,6 +212,9 @@ class Catalogue:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
+            # It is written before the first list is committed, so without it nothing was ever active, or it was lost.
+            if self._list_ids():
+                raise StoreDamaged(f"{path}: missing, although there are lists") from None
             return ()
         except OSError as error:
             raise StoreDamaged(f"{path}: {error.strerror}") from error
@@ -209,6 +230,11 @@ class Catalogue:
         ordered = tuple(sorted(entries, key=lambda e: e.list))
         with writing(self._layout.root):
             replace(self._layout.active, canonical(_active_file(ordered)))
+
+
+def _suffix(manifest: bytes) -> str:
+    """Return the part of a generation's name that its manifest decides, so that damage to either is seen."""
+    return fingerprint(manifest)[:16]
 
 
 def _active_file(entries: tuple[ActiveGeneration, ...]) -> _ActiveFile:

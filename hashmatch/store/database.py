@@ -8,6 +8,8 @@ crashes the process.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +36,9 @@ def translated(path: Path) -> Iterator[None]:
     except plyvel.CorruptionError as error:
         raise StoreDamaged(f"{path}: LevelDB found damage: {error}") from error
     except plyvel.IOError as error:
-        raise StoreError(f"{path}: LevelDB could not read or write: {error}") from error
+        # LevelDB passes the system's words on, not its number.
+        kind = StoreUnwritable if os.strerror(errno.ENOSPC) in str(error) else StoreError
+        raise kind(f"{path}: LevelDB could not read or write: {error}") from error
     except plyvel.Error as error:
         raise StoreDamaged(f"{path}: LevelDB refused: {error}") from error
 

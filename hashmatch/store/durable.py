@@ -38,9 +38,34 @@ def write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put `content` in the place of `path`: afterwards there is the old content or the new, never a mix."""
+    """Put `content` in the place of `path`: afterwards there is the old content or the new, never a mix.
+
+    Where only the last flush fails, the new content is in place but may not outlive a power cut. That is a failure,
+    and readers must not see what is called failed: the old content is put back.
+    """
+    old = path.read_bytes() if path.exists() else None
+    _put(path, content)
+    try:
+        sync_directory(path.parent)
+    except OSError:
+        if old is None:
+            path.unlink()
+        else:
+            _put(path, old)
+        raise
+
+
+def make_directories(path: Path) -> None:
+    """Make a directory and those above it that are missing, and flush the names of all that were made."""
+    if path.is_dir():
+        return
+    make_directories(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(path.parent)
+
+
+def _put(path: Path, content: bytes) -> None:
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     write_new(draft, content)
     os.rename(draft, path)
-    sync_directory(path.parent)

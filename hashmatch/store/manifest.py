@@ -94,11 +94,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sealing_key_id: str
     tool: str
 
-    @property
-    def generation(self) -> str:
-        """First digits of the content root: the part of a generation's name that its content decides."""
-        return self.content_root[:8]
-
 
 def canonical(value: object) -> bytes:
     """Return the one JSON form that digests are taken over: sorted keys, no blanks."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from hashmatch.hashlists.postings import Posting
@@ -35,11 +36,15 @@ def encode(postings: Sequence[Posting]) -> bytes:
     """Return the value for `postings`, which must be at least one and ascend by ordinal."""
     if not postings:
         raise ValueError("a value holds at least one posting")
+    if any(a.ordinal >= b.ordinal for a, b in pairwise(postings)):
+        raise ValueError("postings do not ascend by ordinal")
     last = len(postings) - 1
     return b"".join(_encode_one(posting, LAST if i == last else 0) for i, posting in enumerate(postings))
 
 
 def _encode_one(posting: Posting, mark: int) -> bytes:
+    if not posting.algorithms or posting.algorithms & ~_ALGORITHMS:
+        raise ValueError("a posting names at least one algorithm, and none that there is not")
     flags = posting.algorithms | mark
     if posting.size is None:
         return _SHORT.pack(posting.ordinal, flags, posting.category)
@@ -54,13 +59,13 @@ def decode(value: bytes) -> tuple[Posting, ...]:
     """
     if len(value) == SHORT_SIZE:
         ordinal, flags, category = _SHORT.unpack(value)
-        if flags & (LAST | SIZED) == LAST and flags & _ALGORITHMS:
+        if flags & ~_ALGORITHMS == LAST and flags & _ALGORITHMS:
             return (Posting(ordinal, flags & _ALGORITHMS, category, None),)
     return tuple(_decode_all(value))
 
 
 def _decode_all(value: bytes) -> list[Posting]:
-    postings = []
+    postings: list[Posting] = []
     at = 0
     while True:
         if len(value) - at < SHORT_SIZE:
@@ -73,6 +78,8 @@ def _decode_all(value: bytes) -> list[Posting]:
             size = _LONG.unpack_from(value, at)[3]
         if not flags & _ALGORITHMS or flags & ~(SIZED | LAST | _ALGORITHMS):
             raise ValueError(f"impossible flags at byte {at}")
+        if postings and ordinal <= postings[-1].ordinal:
+            raise ValueError(f"a posting out of order at byte {at}")
         postings.append(Posting(ordinal, flags & _ALGORITHMS, category, size))
         at += LONG_SIZE if flags & SIZED else SHORT_SIZE
         if flags & LAST:

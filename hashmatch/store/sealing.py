@@ -18,7 +18,7 @@ from typing import Final
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
 from hashmatch.errors import SealingKeyError
-from hashmatch.store.durable import sync_directory
+from hashmatch.store.durable import make_directories, sync_directory
 
 _KEY_BYTES: Final = 32
 _HEADER: Final = "hashmatch-sealing-key-1 "
@@ -106,9 +106,10 @@ def make_key(path: Path) -> Sealer:
         SealingKeyError: the file cannot be written.
     """
     line = f"{_HEADER}{secrets.token_bytes(_KEY_BYTES).hex()}\n".encode()
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    # Not the process's number: in a container it is the same after every start, and a killed one's draft stays.
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directories(path.parent)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:

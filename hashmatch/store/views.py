@@ -8,6 +8,7 @@ take a cut MANIFEST for an older state with fewer tables, and every digest in th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -18,11 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hashmatch.errors import StoreDamaged, StoreError
+from hashmatch.errors import StoreDamaged, StoreError, StoreUnwritable
 from hashmatch.store.manifest import PinnedFile
 
 _LOCK: Final = "lock"
 _DATABASE: Final = "db"
+_UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -31,12 +33,13 @@ def open_view(views: Path, database: Path, files: tuple[PinnedFile, ...]) -> Ite
 
     Raises:
         StoreDamaged: the generation's files are not those that were pinned.
-        StoreError: no view can be made.
+        StoreUnwritable: there is no space for a view, or no permission.
+        StoreError: no view can be made for another reason.
     """
     try:
         view, lock = _claim(views)
     except OSError as error:
-        raise StoreError(f"{views}: cannot make a view: {error.strerror}") from error
+        raise _refusal(views, error) from error
     try:
         target = view / _DATABASE
         try:
@@ -45,7 +48,7 @@ def open_view(views: Path, database: Path, files: tuple[PinnedFile, ...]) -> Ite
             for pinned in files:
                 _bring(database / pinned.name, target / pinned.name, pinned)
         except OSError as error:
-            raise StoreError(f"{database}: cannot make a view: {error.strerror}") from error
+            raise _refusal(database, error) from error
         yield target
     finally:
         shutil.rmtree(view, ignore_errors=True)
@@ -83,6 +86,11 @@ def check_names(database: Path, files: tuple[PinnedFile, ...]) -> None:
 def is_table(name: str) -> bool:
     """Tell whether a file of a database holds records; LevelDB never changes such a file."""
     return name.endswith((".ldb", ".sst"))
+
+
+def _refusal(path: Path, error: OSError) -> StoreError:
+    kind = StoreUnwritable if error.errno in _UNWRITABLE else StoreError
+    return kind(f"{path}: cannot make a view: {error.strerror}")
 
 
 def _bring(source: Path, target: Path, pinned: PinnedFile) -> None:

@@ -1,0 +1,34 @@
+# Each target does its own set-up: a virtual environment in this clone, nothing outside it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test check faults bench clean
+
+setup: $(VENV)/.complete
+
+$(VENV)/.complete: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup ## The main job on a small made-up disk image
+	$(BIN)/python examples/demo.py
+
+test: setup ## Every test that finishes quickly; what is skipped is said with its reason
+	$(BIN)/python -m pytest
+
+check: setup ## Types and style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+faults: setup ## Slow proofs: kill, power-cut, full-disk and bit-rot sweeps; the big list. About an hour, as root
+	$(BIN)/python -m pytest -m slow -s
+
+bench: setup ## Whole-program benchmarks beside the peers that are installed
+	$(BIN)/python -m benchmarks.scan
+	$(BIN)/python -m benchmarks.imports
+
+clean:
+	rm -rf $(VENV) demo

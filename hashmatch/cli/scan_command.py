@@ -1,0 +1,96 @@
+"""`hashmatch scan`: compare a mounted source with the active lists and write the report."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hashmatch.cli import exits, render
+from hashmatch.cli.options import json_option
+from hashmatch.cli.progress import scan_progress
+from hashmatch.config import Settings
+from hashmatch.digests import Algorithm
+from hashmatch.lists import sealer_for_use
+from hashmatch.reports.header import CaseFields
+from hashmatch.scan.request import ScanRequest
+from hashmatch.scan.run import scan as run_scan
+from hashmatch.store.layout import Layout
+from hashmatch.store.snapshot import open_snapshot
+
+_EXIT_CODES: Final = {
+    "complete": exits.COMPLETE,
+    "incomplete": exits.INCOMPLETE,
+    "interrupted": exits.INTERRUPTED,
+}
+
+
+def _algorithms(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[Algorithm, ...] | None:
+    if value is None:
+        return None
+    try:
+        return tuple(sorted({Algorithm.named(name) for name in value.split(",")}))
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="A new or empty directory.")
+@click.option("--case", help="The case's number.")
+@click.option("--exhibit", help="The exhibit's number.")
+@click.option("--examiner", help="Who examines.")
+@click.option("--legal-authority", help="By what right, as the report is to say it.")
+@click.option("--digests", callback=_algorithms, help="Compute only these, e.g. md5,sha1 [all the lists can use].")
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes that read [number of cores].")
+@click.option("--allow-writable", metavar="REASON", help="Scan a source that is not read-only; the report says why.")
+@click.option("--cross-mounts", is_flag=True, help="Go into file systems that are mounted inside SOURCE.")
+@click.option("--max-file-size", type=click.IntRange(0), metavar="BYTES", help="Do not read larger files [no limit].")
+@json_option
+@click.pass_obj
+def scan(
+    settings: Settings,
+    source: Path,
+    output: Path,
+    case: str | None,
+    exhibit: str | None,
+    examiner: str | None,
+    legal_authority: str | None,
+    digests: tuple[Algorithm, ...] | None,
+    workers: int | None,
+    allow_writable: str | None,
+    cross_mounts: bool,
+    max_file_size: int | None,
+    as_json: bool,
+) -> int:
+    """Hash every file beneath SOURCE once and flag those that are on an active list.
+
+    SOURCE is a directory on which the evidence is mounted read-only, on a read-only device. Nothing is written beneath
+    it. OUTPUT receives report.json, flags.jsonl, flags.csv, not_examined.jsonl and excluded.jsonl.
+    """
+    request = ScanRequest(
+        source=source,
+        output=output,
+        case=CaseFields(case, exhibit, examiner, legal_authority),
+        digests=digests,
+        workers=workers or len(os.sched_getaffinity(0)),
+        allow_writable=allow_writable,
+        cross_mounts=cross_mounts,
+        max_file_size=max_file_size,
+        kept_outside=(settings.store, settings.sealing_key),
+    )
+    started = datetime.now(UTC)
+    with open_snapshot(Layout(settings.store), sealer_for_use(settings)) as snapshot, scan_progress() as progress:
+        summary = run_scan(request, snapshot, started, _now, progress=progress)
+    if as_json:
+        click.echo(summary.report.read_bytes(), nl=False)
+    else:
+        render.scanned_text(summary)
+    return _EXIT_CODES[summary.status]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

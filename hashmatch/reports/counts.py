@@ -1,0 +1,70 @@
+"""The counts of a scan, taken from its findings one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hashmatch.hashlists.entries import ListType
+from hashmatch.outcomes import Outcome, Strength
+from hashmatch.reports.findings import Finding, Flag
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCounts:
+    """What only the reading itself can know: a hard link's content is read once for all its names.
+
+    Attributes:
+        bytes_read: content bytes, files that failed included.
+        hard_links: names beyond the first of files that have several.
+        alternate_streams: streams of files beside their main one.
+        atime_risked: reads for which O_NOATIME was refused.
+        sparse: files that take less storage than their size.
+    """
+
+    bytes_read: int = 0
+    hard_links: int = 0
+    alternate_streams: int = 0
+    atime_risked: int = 0
+    sparse: int = 0
+
+
+@dataclass(slots=True)
+class FindingCounts:
+    """How the entries of the evidence ended. `by_list` counts files, by the list's id and release, then strength."""
+
+    seen: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    strengths: Counter[Strength] = field(default_factory=Counter)
+    by_list: Counter[tuple[str, str, Strength]] = field(default_factory=Counter)
+    notable_and_known: int = 0
+
+    def add(self, finding: Finding, flags: Sequence[Flag]) -> None:
+        """Count one finding. A file counts once for a list and strength, under however many categories."""
+        self.seen += 1
+        self.outcomes[finding.outcome] += 1
+        if finding.reason is not None:
+            self.reasons[finding.outcome, finding.reason] += 1
+        if flags:
+            self.strengths.update({flag.strength for flag in flags})
+            self.by_list.update({(flag.list, flag.release, flag.strength) for flag in flags})
+            types = {flag.type for flag in flags}
+            self.notable_and_known += ListType.NOTABLE in types and ListType.KNOWN in types
+
+    def check(self, expected: int) -> None:
+        """Hold the first invariant: the outcomes add up, and to every entry that was walked.
+
+        Raises:
+            AssertionError: they do not; then no report may be written.
+        """
+        total = sum(self.outcomes[outcome] for outcome in Outcome)
+        if not self.seen == total == expected:
+            raise AssertionError(
+                f"{expected} entries were seen, {self.seen} are in the journal, {total} have an outcome"
+            )
+
+    def reasons_of(self, outcome: Outcome) -> dict[str, int]:
+        """Return how often each reason was given for `outcome`, by name."""
+        return {str(reason): n for (of, reason), n in sorted(self.reasons.items()) if of is outcome}

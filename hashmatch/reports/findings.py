@@ -1,0 +1,100 @@
+"""What reports are made from: what became of each entry of the evidence, and the lists it was compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from hashmatch.hashlists.entries import Category, ListType
+from hashmatch.matching import Agreement
+from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome, Strength
+
+Reason = ExclusionReason | FailureReason
+
+
+class Finding(NamedTuple):
+    """What became of one entry of the evidence.
+
+    Attributes:
+        path: relative to the source, `.` for the source itself; an alternate stream as `file:stream`.
+        is_stream: tells `file:stream` from a file whose own name holds a colon.
+        reason: why it was excluded or not examined; None for the other outcomes.
+        errno, offset: with a failure, the system's error number and the byte where reading ended, where known.
+        size: bytes; 0 where it could not be learnt.
+        inode: 0 where it could not be learnt.
+        agreements: with which lists it agrees, in the order of the match rule; for a match only.
+    """
+
+    path: bytes
+    is_stream: bool
+    outcome: Outcome
+    reason: Reason | None
+    errno: int | None
+    offset: int | None
+    size: int
+    inode: int
+    agreements: tuple[Agreement, ...] = ()
+
+
+class PinnedList(Protocol):
+    """One list of a pinned snapshot, as far as reports speak of it.
+
+    Attributes:
+        signature: state of its signature, `unsigned` where there is none.
+        categories: by the index that postings give; at 0 None, for entries without a category.
+        entry_masks: the sets of algorithms that entries have digests for, as bit masks.
+    """
+
+    @property
+    def list_id(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def list_type(self) -> ListType: ...
+    @property
+    def authority(self) -> str: ...
+    @property
+    def signature(self) -> str: ...
+    @property
+    def generation(self) -> str: ...
+    @property
+    def categories(self) -> Sequence[Category | None]: ...
+    @property
+    def entry_masks(self) -> Collection[int]: ...
+
+
+class Flag(NamedTuple):
+    """An agreement in words: the only thing that is ever told about a listed file."""
+
+    list: str
+    release: str
+    type: ListType
+    scheme: str | None
+    category: str | None
+    strength: Strength
+
+
+class FlagNames:
+    """Turns agreements into flags. Their number is bounded by the lists' categories, so each is built once."""
+
+    def __init__(self, lists: Sequence[PinnedList]) -> None:
+        self._lists = lists
+        self._flags: dict[Agreement, Flag] = {}
+
+    def flags(self, agreements: Sequence[Agreement]) -> list[Flag]:
+        """Return the flags in the order of the agreements."""
+        return [self._flags.get(each) or self._name(each) for each in agreements]
+
+    def _name(self, agreement: Agreement) -> Flag:
+        pinned = self._lists[agreement.list_number]
+        category = pinned.categories[agreement.category] if agreement.category else None
+        flag = Flag(
+            pinned.list_id,
+            pinned.release,
+            pinned.list_type,
+            category.scheme if category else None,
+            category.name if category else None,
+            agreement.strength,
+        )
+        self._flags[agreement] = flag
+        return flag

@@ -1,0 +1,63 @@
+"""What the head of a report says of the circumstances: the case, the source, the tools."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from hashmatch import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFields:
+    """Who examined what, for which case, and by what right; None where it was not said."""
+
+    case: str | None = None
+    exhibit: str | None = None
+    examiner: str | None = None
+    legal_authority: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanHeader:
+    """What is known of a scan beside its findings.
+
+    Attributes:
+        source: what was found out about the evidence source, by name.
+        source_warnings: what a reader must know of it, in sentences.
+        snapshot_id: of the pinned lists.
+        engine: description of the hashing engine.
+        started, ended: with their time zone.
+        status: `complete`, `incomplete` or `interrupted`.
+        not_reached: names that an interrupted scan had listed and did not come to read.
+        options: what was asked for, by the name of the option.
+    """
+
+    case: CaseFields
+    source: Mapping[str, object]
+    source_warnings: tuple[str, ...]
+    snapshot_id: str
+    engine: str
+    started: datetime
+    ended: datetime
+    status: str
+    not_reached: int
+    options: Mapping[str, object]
+
+
+def tool_versions(engine: str) -> dict[str, str]:
+    """Return everything a second examiner would have to install to do the same again."""
+    kernel = os.uname()
+    return {
+        "hashmatch": __version__,
+        "engine": engine,
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        **{name: importlib.metadata.version(name) for name in ("plyvel", "orjson", "xxhash")},
+        "kernel": f"{kernel.sysname} {kernel.release} {kernel.machine}",
+    }

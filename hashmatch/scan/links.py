@@ -1,0 +1,96 @@
+"""Files with several names: read once, reported under each.
+
+The walk cannot hold on to every such file until its other names have come by, so the names are sorted on disk by
+(device, inode). Then each file is read by the first of its names, what came of it is sorted the same way, and both
+are joined. However many files there are, and however many names one has, memory stays the same.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Self
+
+from hashmatch.hashing.engine import FileResult
+from hashmatch.outcomes import FailureReason
+from hashmatch.reports.findings import Finding
+from hashmatch.scan.ledger import Ledger
+from hashmatch.scan.records import decode, encode
+from hashmatch.scan.sorting import SortedRuns, grouped
+from hashmatch.scan.worker import Batch
+from hashmatch.scan.workers import Answer
+
+_FILE: Final = struct.Struct(">QQ")  # device, inode
+
+Examine = Callable[[Iterator[Batch]], Iterator[Answer]]
+
+
+class HardLinks:
+    """Names that were put off during the walk, in two files of the output directory that go with this context."""
+
+    def __init__(self, directory: Path) -> None:
+        """Begin with no names.
+
+        Raises:
+            OutputUnusable: the output directory refuses.
+        """
+        self._names = SortedRuns(directory / "links.names")
+        self._findings = SortedRuns(directory / "links.findings")
+        self._under_way: dict[bytes, bytes] = {}
+
+    def put_off(self, path: bytes, result: FileResult) -> None:
+        """Take a name that the engine has deferred."""
+        self._names.add(_FILE.pack(result.device, result.inode) + path)
+
+    def read(self, examine: Examine, ledger: Ledger) -> Iterator[None]:
+        """Have each file read by its first name; yields after each."""
+        for batch, results in examine(self._first_names()):
+            name = batch.names[0]
+            file = self._under_way.pop(_joined(batch.directory, name))
+            if results[0].failure is None and _FILE.pack(results[0].device, results[0].inode) != file:
+                # The name has become another file's since it was listed; its content says nothing of the others'.
+                results = [results[0]._replace(failure=FailureReason.UNSTABLE)]
+            for number, result in enumerate(results):
+                # The part behind the file's own name, none for its main content, `:stream` for a stream.
+                behind = result.name[len(name) :]
+                self._findings.add(file + encode(ledger.judge(behind, result, is_stream=number > 0)))
+            yield
+
+    def enter(self, ledger: Ledger) -> None:
+        """Enter a finding for every name of the files that were read."""
+        found = _findings_by_file(self._findings)
+        file, findings = next(found, (b"", []))
+        for key, items in grouped(self._names.merged(), _FILE.size):
+            if key != file:
+                continue  # An interrupted scan did not come to read it.
+            for number, item in enumerate(items):
+                ledger.hard_links += number > 0
+                ledger.listed += len(findings) - 1
+                for finding in findings:
+                    ledger.enter(finding._replace(path=item[_FILE.size :] + finding.path))
+            file, findings = next(found, (b"", []))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for runs in (self._names, self._findings):
+            runs.remove()
+
+    def _first_names(self) -> Iterator[Batch]:
+        for file, items in grouped(self._names.merged(), _FILE.size):
+            path = next(items)[_FILE.size :]
+            directory, _, name = path.rpartition(b"/")
+            self._under_way[path] = file
+            yield Batch(directory, (name,), streams=False, defer_links=False)
+
+
+def _findings_by_file(findings: SortedRuns) -> Iterator[tuple[bytes, list[Finding]]]:
+    """Yield the findings of each file together: one, and one for each alternate stream."""
+    for file, items in grouped(findings.merged(), _FILE.size):
+        yield file, [decode(item[_FILE.size :]) for item in items]
+
+
+def _joined(directory: bytes, name: bytes) -> bytes:
+    return b"%b/%b" % (directory, name) if directory else name

@@ -1,0 +1,133 @@
+"""The use case of a scan: the order of its steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+from hashmatch.digests import Algorithm
+from hashmatch.errors import UsageError
+from hashmatch.evidence.opening import open_root
+from hashmatch.evidence.outside import check_outside
+from hashmatch.evidence.source import SourceFacts, check_source
+from hashmatch.evidence.tree import walk
+from hashmatch.hashing.engine import ReadRules
+from hashmatch.outcomes import Outcome
+from hashmatch.reports.counts import FindingCounts
+from hashmatch.reports.header import ScanHeader
+from hashmatch.reports.names import shown
+from hashmatch.reports.output import prepare
+from hashmatch.reports.report import write_findings, write_summary
+from hashmatch.scan.algorithms import choose
+from hashmatch.scan.examination import Examination
+from hashmatch.scan.examiner import OpenEvidence
+from hashmatch.scan.journal import Journal
+from hashmatch.scan.ledger import Ledger
+from hashmatch.scan.links import HardLinks
+from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
+from hashmatch.scan.source import source_document, source_warnings
+from hashmatch.scan.stopping import stopping_on_signals
+from hashmatch.scan.workers import WorkerPool
+
+
+def _silent(_: ScanProgress) -> None:
+    pass
+
+
+def scan(
+    request: ScanRequest,
+    snapshot: PinnedSnapshot,
+    started: datetime,
+    clock: Callable[[], datetime],
+    *,
+    progress: Progress = _silent,
+    stopped: Callable[[], bool] = lambda: False,
+) -> ScanSummary:
+    """Examine a source, compare it with a snapshot, write the report.
+
+    SIGINT and SIGTERM, where this is the main thread, and `stopped` end it early with a report that says so.
+
+    Args:
+        request: what a person asks for.
+        snapshot: stays open until the scan is over.
+        started: when; for the report.
+        clock: asked once, for the end.
+        progress: told about ten times a second.
+        stopped: asked between steps.
+
+    Raises:
+        UsageError: the request cannot mean anything sensible.
+        SourceUnusable: the source is absent, writable without a reason, or holds a place that is written to.
+        OutputUnusable: the report cannot be written; there is then no `report.json`.
+        StoreDamaged: the lists do not answer as they should; nor is there one then.
+        HashmatchError: this process or its workers cannot go on; nor is there one then.
+    """
+    source, algorithms = _checked(request, snapshot)
+    facts = {"source": source.path, "snapshot": snapshot.snapshot_id, "started": started.isoformat()}
+    with Journal(request.output, facts) as journal, stopping_on_signals() as signalled:
+        ledger = Ledger(journal, snapshot, algorithms)
+        engine, ended_early = _examine(request, source, ledger, lambda: signalled() or stopped(), progress)
+        # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
+        snapshot.check_canaries()
+        listed = write_findings(request.output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
+        header = ScanHeader(
+            case=request.case,
+            source=source_document(source, request.allow_writable),
+            source_warnings=tuple(source_warnings(source, request.allow_writable)),
+            snapshot_id=snapshot.snapshot_id,
+            engine=engine,
+            started=started,
+            ended=clock(),
+            status=_status(listed.counts, ended_early=ended_early),
+            not_reached=ledger.not_reached,
+            options=_options(request, algorithms),
+        )
+        report = write_summary(request.output, header, snapshot.lists, listed, ledger.reading())
+        journal.remove()
+    return ScanSummary(header, listed, ledger.reading(), report)
+
+
+def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> tuple[SourceFacts, tuple[Algorithm, ...]]:
+    """Make sure that the scan can be done before anything is written, then make the output directory."""
+    if request.workers < 1:
+        raise UsageError(f"workers: expected 1 or more, got {request.workers}")
+    source = check_source(request.source, request.allow_writable)
+    check_outside(source, request.output, *request.kept_outside)
+    algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
+    snapshot.check_canaries()
+    prepare(request.output)
+    return source, algorithms
+
+
+def _examine(
+    request: ScanRequest, source: SourceFacts, ledger: Ledger, stopped: Callable[[], bool], progress: Progress
+) -> tuple[str, bool]:
+    """Read the evidence; return the engine it was read with, and whether that ended early."""
+    open_evidence = OpenEvidence.of(source, ReadRules(ledger.algorithms, max_bytes=request.max_file_size), cross_mounts=request.cross_mounts)
+    root = open_root(source.path_bytes)
+    try:
+        with HardLinks(request.output) as links, WorkerPool(request.workers, open_evidence) as pool:
+            examination = Examination(source, ledger, links, pool, stopped, progress)
+            ended_early = examination.run(walk(root, cross_mounts=request.cross_mounts, ntfs=source.ntfs))
+            return pool.engine(), ended_early
+    finally:
+        os.close(root)
+
+
+def _status(counts: FindingCounts, *, ended_early: bool) -> str:
+    if ended_early:
+        return "interrupted"
+    return "incomplete" if counts.outcomes[Outcome.NOT_EXAMINED] else "complete"
+
+
+def _options(request: ScanRequest, algorithms: tuple[Algorithm, ...]) -> dict[str, object]:
+    return {
+        "output": shown(os.fsencode(request.output)),
+        "digests": [algorithm.label for algorithm in algorithms],
+        "digests_asked": request.digests is not None,
+        "workers": request.workers,
+        "allow_writable": request.allow_writable,
+        "cross_mounts": request.cross_mounts,
+        "max_file_size": request.max_file_size,
+    }

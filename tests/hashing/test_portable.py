@@ -1,0 +1,368 @@
+"""The portable engine: right digests, and for every file that spoils it the right reason."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hashmatch.digests import ALL_ALGORITHMS, Algorithm
+from hashmatch.hashing.engine import Engine, FileResult, ReadRules
+from hashmatch.hashing.portable import CHUNK, PortableEngine
+from hashmatch.outcomes import FailureReason
+from tests.evidence.mounting import as_nobody, needs, needs_root
+
+ALL = ReadRules(ALL_ALGORITHMS)
+SIZES = (1, 55, 56, 63, 64, 65, 119, 128, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 17)
+
+# RFC 1321 A.5 and FIPS 180-4's examples.
+VECTORS = {
+    b"abc": (
+        "900150983cd24fb0d6963f7d28e17f72",
+        "a9993e364706816aba3e25717850c26c9cd0d89d",
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    ),
+    b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq": (
+        "8215ef0796a20bcaaae116d3876c664a",
+        "84983e441c3bd26ebaae4aa1f95129e5e54670f1",
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+    ),
+    b"a" * 1_000_000: (
+        "7707d6ae4e027c70eea2a935c2296f21",
+        "34aa973cd4c4daa4f61eeb2bdbad27316534016f",
+        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+    ),
+}
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return PortableEngine()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    yield descriptor
+    os.close(descriptor)
+
+
+def digest(engine: Engine, directory: int, name: bytes, rules: ReadRules = ALL) -> FileResult:
+    (result,) = engine.digest_files(directory, [name], rules)
+    assert result.name == name
+    return result
+
+
+def test_vectors(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """The digests of the standards' own examples."""
+    for content, expected in VECTORS.items():
+        (tmp_path / "f").write_bytes(content)
+        assert tuple(octets.hex() for octets in digest(engine, directory, b"f").digests) == expected
+
+
+@needs("md5sum", "sha1sum", "sha256sum")
+def test_agrees_with_coreutils_at_block_and_chunk_boundaries(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """Sizes at which padding or reading could go wrong by one give what md5sum and its kin give."""
+    names = [str(size) for size in SIZES]
+    for size in SIZES:
+        (tmp_path / str(size)).write_bytes(random.Random(size).randbytes(size))
+    results = engine.digest_files(directory, [os.fsencode(name) for name in names], ALL)
+    for position, algorithm in enumerate(ALL_ALGORITHMS):
+        program = [f"{algorithm.label}sum", *names]
+        lines = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert [line.split()[0] for line in lines] == [result.digests[position].hex() for result in results]
+    assert [result.bytes_read for result in results] == list(SIZES) == [result.size for result in results]
+
+
+def test_order_and_choice_of_algorithms(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """Only the digests asked for, in the order asked for."""
+    (tmp_path / "f").write_bytes(b"abc")
+    md5, sha1, _ = digest(engine, directory, b"f").digests
+    assert digest(engine, directory, b"f", ReadRules((Algorithm.SHA1, Algorithm.MD5))).digests == (sha1, md5)
+
+
+def test_facts_of_a_file(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A result carries what fstat said."""
+    (tmp_path / "f").write_bytes(b"x" * 5000)
+    result, status = digest(engine, directory, b"f"), (tmp_path / "f").stat()
+    assert (result.size, result.inode, result.device) == (5000, status.st_ino, status.st_dev)
+    assert result.allocated == status.st_blocks * 512
+    assert (result.failure, result.errno, result.offset, result.deferred) == (None, None, None, False)
+
+
+def test_empty_file_has_no_digests_and_no_failure(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """An empty file was read to its end, and has nothing to look up."""
+    (tmp_path / "f").touch()
+    result = digest(engine, directory, b"f")
+    assert (result.failure, result.digests, result.size, result.bytes_read) == (None, (), 0, 0)
+
+
+@given(name=st.binary(min_size=1, max_size=255).filter(lambda n: not {0, 0x2F} & set(n) and n not in (b".", b"..")))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_name(tmp_path: Path, name: bytes) -> None:
+    """Names are bytes; those that are no text are opened like others."""
+    path = os.path.join(os.fsencode(tmp_path), name)
+    with open(path, "wb") as file:
+        file.write(b"abc")
+    directory = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert digest(PortableEngine(), directory, name).digests[0].hex() == VECTORS[b"abc"][0]
+    finally:
+        os.close(directory)
+        os.unlink(path)
+
+
+def test_vanished(engine: Engine, directory: int) -> None:
+    """A name that is gone is a result of its own."""
+    result = digest(engine, directory, b"gone")
+    assert (result.failure, result.errno) == (FailureReason.VANISHED, errno.ENOENT)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "symlink", "dangling", "directory", "socket"])
+def test_swapped_since_the_walk(engine: Engine, tmp_path: Path, directory: int, kind: str) -> None:
+    """What is no longer a regular file is unstable; nothing hangs, and no link is followed."""
+    (tmp_path / "real").write_bytes(b"abc")
+    match kind:
+        case "fifo":
+            os.mkfifo(tmp_path / "f")
+        case "symlink":
+            (tmp_path / "f").symlink_to("real")
+        case "dangling":
+            (tmp_path / "f").symlink_to("nowhere")
+        case "directory":
+            (tmp_path / "f").mkdir()
+        case _:
+            bind_socket(tmp_path / "f")
+    result = digest(engine, directory, b"f")
+    assert (result.failure, result.digests, result.bytes_read) == (FailureReason.UNSTABLE, (), 0)
+
+
+def bind_socket(path: Path) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+@needs_root
+def test_permission_denied(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file that may not be opened is open_failed with EACCES."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "f").write_bytes(b"abc")
+    (tmp_path / "f").chmod(0)
+    with as_nobody():
+        result = digest(engine, directory, b"f")
+    assert (result.failure, result.errno) == (FailureReason.OPEN_FAILED, errno.EACCES)
+
+
+@needs_root
+def test_noatime_refused_is_said(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A reader who does not own the file cannot ask for O_NOATIME: the file is read, and the risk recorded."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "f").write_bytes(b"abc")
+    with as_nobody():
+        result = digest(engine, directory, b"f")
+    assert (result.failure, result.atime_risked) == (None, True)
+
+
+def test_access_time_is_kept(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """Reading an old file of one's own on a writable mount leaves its times as they were."""
+    (tmp_path / "f").write_bytes(b"abc")
+    os.utime(tmp_path / "f", ns=(10**18, 10**18 + 5))
+    before = (tmp_path / "f").stat()
+    assert not digest(engine, directory, b"f").atime_risked
+    after = (tmp_path / "f").stat()
+    assert (before.st_atime_ns, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_atime_ns,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )
+
+
+def test_several_names_are_deferred_when_asked(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A hard-linked file is put off unread under `defer_links`, and read without it."""
+    (tmp_path / "f").write_bytes(b"abc")
+    (tmp_path / "g").hardlink_to(tmp_path / "f")
+    (tmp_path / "single").write_bytes(b"abc")
+    rules = ReadRules(ALL_ALGORITHMS, defer_links=True)
+    f, single = engine.digest_files(directory, [b"f", b"single"], rules)
+    assert (f.deferred, f.digests, f.failure, f.bytes_read) == (True, (), None, 0)
+    assert (single.deferred, len(single.digests)) == (False, 3)
+    assert not digest(engine, directory, b"g").deferred
+
+
+def test_another_device_is_refused(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file on another device than the rules allow is not read."""
+    (tmp_path / "f").write_bytes(b"abc")
+    device = (tmp_path / "f").stat().st_dev
+    result = digest(engine, directory, b"f", ReadRules(ALL_ALGORITHMS, device=device + 1))
+    assert (result.failure, result.errno, result.bytes_read) == (FailureReason.UNSTABLE, errno.EXDEV, 0)
+    assert digest(engine, directory, b"f", ReadRules(ALL_ALGORITHMS, device=device)).failure is None
+
+
+def test_budget(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A sparse file of 8 TiB is left unread at once; one of exactly the budget is read."""
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(8 << 40)
+    (tmp_path / "fits").write_bytes(bytes(1000))
+    rules = ReadRules(ALL_ALGORITHMS, max_bytes=1000)
+    huge, fits = engine.digest_files(directory, [b"huge", b"fits"], rules)
+    assert (huge.failure, huge.size, huge.bytes_read) == (FailureReason.BUDGET, 8 << 40, 0)
+    assert huge.allocated < 1 << 20
+    assert fits.failure is None
+
+
+def pseudo_files(expected: FailureReason) -> tuple[str, str]:
+    if expected is FailureReason.PARTIAL:
+        return "/sys/kernel", "uevent_seqnum"
+    return "/proc/self", "status"
+
+
+@pytest.mark.parametrize("expected", [FailureReason.PARTIAL, FailureReason.UNSTABLE])
+def test_sizes_that_lie(engine: Engine, expected: FailureReason) -> None:
+    """sysfs promises a page and gives less: partial. procfs promises nothing and gives more: unstable."""
+    parent, name = pseudo_files(expected)
+    if not os.path.exists(f"{parent}/{name}"):
+        pytest.skip(f"needs {parent}/{name}")
+    directory = os.open(parent, os.O_RDONLY)
+    try:
+        result = digest(engine, directory, os.fsencode(name))
+    finally:
+        os.close(directory)
+    assert (result.failure, result.digests) == (expected, ())
+    assert result.bytes_read > 0
+    assert result.offset == (result.bytes_read if expected is FailureReason.PARTIAL else None)
+
+
+def when_being_read(path: Path, action: object) -> threading.Thread:
+    """Start a thread that acts once this process has read some of a file."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if position_in(path) > 0:
+                action()  # type: ignore[operator]
+                return
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def position_in(path: Path) -> int:
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{number}") == str(path):
+                return int(Path(f"/proc/self/fdinfo/{number}").read_text().split()[1])
+        except OSError:
+            continue
+    return 0
+
+
+def test_truncated_while_being_read(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file that shrinks under the reader is unstable, whatever was read of it."""
+    path = tmp_path / "f"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    thread = when_being_read(path, lambda: os.truncate(path, 1 << 20))
+    result = digest(engine, directory, b"f")
+    thread.join()
+    assert (result.failure, result.digests) == (FailureReason.UNSTABLE, ())
+    assert 0 < result.bytes_read < 1 << 30
+
+
+def test_growing_file_is_not_read_for_ever(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file that grows under the reader is unstable, and is left at the size it had."""
+    path = tmp_path / "f"
+    size = 256 << 20
+    with path.open("wb") as file:
+        file.truncate(size)
+    thread = when_being_read(path, lambda: os.truncate(path, 8 << 40))
+    result = digest(engine, directory, b"f")
+    thread.join()
+    assert (result.failure, result.digests, result.size) == (FailureReason.UNSTABLE, (), size)
+    assert size < result.bytes_read <= size + CHUNK
+
+
+def test_rewritten_while_being_read(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file whose content changes in place keeps its size; its times give it away."""
+    path = tmp_path / "f"
+    with path.open("wb") as file:
+        file.truncate(256 << 20)
+
+    def rewrite() -> None:
+        with path.open("r+b") as file:
+            file.write(b"changed")
+
+    thread = when_being_read(path, rewrite)
+    result = digest(engine, directory, b"f")
+    thread.join()
+    assert (result.failure, result.digests, result.bytes_read) == (FailureReason.UNSTABLE, (), 256 << 20)
+
+
+READ_ONE = """
+import os, sys
+from hashmatch.digests import ALL_ALGORITHMS
+from hashmatch.hashing.engine import ReadRules
+from hashmatch.hashing.portable import PortableEngine
+directory = os.open(sys.argv[1], os.O_RDONLY)
+for r in PortableEngine().digest_files(directory, [b"f", b"g"], ReadRules(ALL_ALGORITHMS)):
+    print(r.failure, r.errno, r.offset, r.bytes_read, len(r.digests))
+"""
+
+
+@needs("strace")
+@pytest.mark.parametrize(("call", "nth", "chunks_read"), [("read", 1, 0), ("readv", 1, 1), ("readv", 3, 3)])
+def test_read_error_has_its_place(tmp_path: Path, call: str, nth: int, chunks_read: int) -> None:
+    """EIO at a read, the one at the end included: read_failed with errno and offset, and the next file is read."""
+    (tmp_path / "f").write_bytes(bytes(3 * CHUNK))
+    (tmp_path / "g").write_bytes(b"abc")
+    inject = f"inject={call}:error=EIO:when={nth}"
+    command = ["strace", "-qq", "-o", os.devnull, "-P", str(tmp_path / "f"), "-e", f"trace={call}", "-e", inject]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", READ_ONE, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    if "ptrace" in done.stderr:
+        pytest.skip("needs ptrace")
+    failed, sound = done.stdout.splitlines()
+    offset = chunks_read * CHUNK
+    assert failed == f"read_failed {errno.EIO} {offset} {offset} 0"
+    assert sound == "None None None 3 3"
+
+
+def test_running_out_of_descriptors_is_raised(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """EMFILE is this process's trouble, so it is no result of a sound file."""
+    (tmp_path / "f").write_bytes(b"abc")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files") as caught:
+            digest(engine, directory, b"f")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.errno == errno.EMFILE
+
+
+def test_no_descriptor_is_left_open(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """Failures close what they opened."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "f").write_bytes(b"abc")
+    before = len(os.listdir("/proc/self/fd"))
+    engine.digest_files(directory, [b"f", b"gone", b"fifo"] * 20, ReadRules(ALL_ALGORITHMS, max_bytes=1))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_description(engine: Engine) -> None:
+    """Reports name the implementation and the library's version."""
+    assert engine.description.startswith("portable (hashlib, OpenSSL ")

@@ -1,0 +1,61 @@
+"""Findings survive the journal byte for byte and come out by path."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashmatch.matching import Agreement
+from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome, Strength
+from hashmatch.reports.findings import Finding
+from hashmatch.scan.journal import Journal
+from hashmatch.scan.records import decode, encode
+
+paths = st.binary(min_size=1, max_size=60).filter(lambda path: 0 not in path)
+agreements = st.builds(Agreement, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.sampled_from(Strength))
+findings = st.builds(
+    Finding,
+    path=paths,
+    is_stream=st.booleans(),
+    outcome=st.sampled_from(Outcome),
+    reason=st.none() | st.sampled_from([*ExclusionReason, *FailureReason]),
+    errno=st.none() | st.integers(0, 4095),
+    offset=st.none() | st.integers(0, 2**63 - 1),
+    size=st.integers(0, 2**63 - 1),
+    inode=st.integers(0, 2**64 - 1),
+    agreements=st.lists(agreements, max_size=4).map(tuple),
+)
+
+
+@given(findings)
+def test_a_record_gives_back_its_finding(finding: Finding) -> None:
+    """Encoding loses nothing, types included."""
+    again = decode(encode(finding))
+    assert again == finding
+    assert list(map(type, again)) == list(map(type, finding))
+
+
+def test_reasons_have_names_of_their_own() -> None:
+    """An exclusion and a failure with one name would be one record."""
+    assert not {str(r) for r in ExclusionReason} & {str(r) for r in FailureReason}
+
+
+@settings(deadline=None)
+@given(st.lists(findings, max_size=30, unique_by=lambda finding: finding.path))
+def test_the_journal_gives_findings_by_path(entered: list[Finding]) -> None:
+    """Order is that of the path bytes: `a` before `a/b`, `a!` before both `a/b` and `aa`."""
+    with tempfile.TemporaryDirectory() as directory, Journal(Path(directory), {}, run_bytes=200) as journal:
+        for finding in entered:
+            journal.add(finding)
+        assert list(journal.findings()) == sorted(entered, key=lambda finding: finding.path)
+        assert len(journal) == len(entered)
+
+
+def test_the_journal_says_what_it_is(tmp_path: Path) -> None:
+    """Its head names the format, its version and the scan."""
+    with Journal(tmp_path, {"snapshot": "5555"}):
+        head = (tmp_path / "journal").read_bytes()
+    assert b'{"hashmatch":"journal","format":1,"snapshot":"5555"}' in head
