@@ -51,8 +51,12 @@ def take_in(settings: Settings, path: Path, list_id: str = "made-up", release: s
         ImportRequest(path=path, list_id=list_id, release=release, **request),
         now=NOW,
         processes=processes,
-        progress=lambda step, done: None,
+        progress=_silent,
     )
+
+
+def _silent(step: str, done: int) -> None:
+    """Show no progress."""
 
 
 @contextmanager
@@ -65,6 +69,11 @@ def missed(settings: Settings, listed: Iterable[bytes], algorithm: Algorithm = M
     """Return how many listed digests a fresh snapshot does not find."""
     with snapshot(settings) as known:
         return sum(not known.find(algorithm, digest) for digest in listed)
+
+
+def figures(line: str) -> None:
+    """Show what a test has counted; pytest shows it with -s."""
+    sys.stdout.write(f"\n{line}\n")
 
 
 def tree(root: Path) -> dict[str, bytes | None]:

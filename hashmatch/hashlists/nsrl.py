@@ -31,6 +31,9 @@ _GROUPED: Final = (
 )
 _EVERY_ROW: Final = "SELECT sha256, sha1, md5, file_size, file_size FROM FILE"
 
+# SQLite quotes a damaged schema in its message, which Python then cannot decode.
+_FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)
+
 Record = tuple[object, object, object, object, object]
 
 
@@ -40,7 +43,7 @@ def open_nsrl(list_file: ListFile, options: ListOptions) -> Reading:
     try:
         with closing(_connect(list_file)) as database:
             query = _query(database)
-    except sqlite3.Error as exc:
+    except _FAULTS as exc:
         raise _damaged(exc) from None
     check_algorithm(_COLUMNS, options)
     return Reading(NAME, tuple(sorted(_COLUMNS)), has_categories=False, _pieces=partial(_pieces, list_file, query))
@@ -53,7 +56,7 @@ def _pieces(list_file: ListFile, query: str) -> Iterator[Piece]:
             cursor = database.execute(query)
             while records := cursor.fetchmany(BLOCK_ENTRIES):
                 yield ParsedPiece(_block([next(numbers) for _ in records], records))
-    except sqlite3.Error as exc:
+    except _FAULTS as exc:
         raise _damaged(exc) from None
     list_file.check_unchanged()
 
@@ -146,7 +149,7 @@ def _check_at_rest(list_file: ListFile) -> None:
             raise ListFormatError(f"a file with {suffix} at its end stands beside the database: close it first")
 
 
-def _damaged(exc: sqlite3.Error) -> ListFormatError:
+def _damaged(exc: Exception) -> ListFormatError:
     # The message may quote the database; the name of the error cannot.
     name = getattr(exc, "sqlite_errorname", type(exc).__name__)
     return ListFormatError(f"the database is cut, damaged or no list: {name}")

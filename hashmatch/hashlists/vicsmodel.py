@@ -9,7 +9,7 @@ import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashmatch.digests import Algorithm, parse_hex
 from hashmatch.errors import ListFormatError
@@ -38,8 +38,7 @@ class Envelope:
     region: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(NamedTuple):
     """One record; `left` names the fields that were left behind with something in them, `notes` its oddities."""
 
     digests: list[tuple[Algorithm, bytes]]

@@ -31,7 +31,7 @@ def flag_rows(finding: Finding, flags: Sequence[Flag]) -> bytes:
     text = shown(finding.path)
     file = (
         harmless(text),
-        exact(finding.path, text) or "",
+        harmless(exact(finding.path, text) or ""),  # base64 may begin with a plus sign
         "yes" if finding.is_stream else "",
         str(finding.size),
         str(finding.inode),

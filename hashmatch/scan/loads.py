@@ -40,7 +40,8 @@ class Loads:
 
     def measured(self, files: int, seconds: float) -> None:
         """Learn from a load that was examined; growth is gradual, as one quick load promises little."""
-        fitting = int(files * _SECONDS / seconds) if seconds > 0 else _MOST
+        at_once = files * _SECONDS >= _MOST * seconds
+        fitting = _MOST if at_once else int(files * _SECONDS / seconds)
         self._files = max(1, min(fitting, 2 * self._files, _MOST))
 
 

@@ -1,8 +1,8 @@
 """The pool of worker processes: batches in, results out, whatever dies on the way.
 
 A worker gets its next load before it has answered the last, so it never waits for the parent. One that dies is
-replaced; the load it was at is done again file by file, so that only a file that kills a worker by itself is given
-up as `worker_crashed`, and the scan goes on.
+replaced; the load it was at is done again file by file. A file that kills a worker by itself, and does so again, is
+given up as `worker_crashed`, and the scan goes on: once alone may be bad luck, as when memory runs out elsewhere.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._supply = Loads(iter(()))
         self._again: deque[Load] = deque()
+        self._suspects: set[Load] = set()
         self._workers = [_Worker(open_examiner) for _ in range(workers)]
 
     def __enter__(self) -> Self:
@@ -175,7 +176,11 @@ class WorkerPool:
             suspect = left.pop(0)
             if files_in(suspect) > 1:
                 left[:0] = one_by_one(suspect)
+            elif suspect not in self._suspects:
+                self._suspects.add(suspect)
+                left.insert(0, suspect)
             else:
+                self._suspects.remove(suspect)
                 yield suspect[0], [crashed(suspect[0].names[0])]
         elif not dead.ready:
             self._failed_starts += 1

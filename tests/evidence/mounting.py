@@ -116,9 +116,10 @@ def _again(command: list[str]) -> None:
     run(*command)
 
 
-def ext4_image(image: Path, content: Path | None = None, mebibytes: int = 16) -> Path:
+def ext4_image(image: Path, content: Path | None = None, mebibytes: int = 16, features: str = "") -> Path:
     _blank(image, mebibytes)
-    run("mke2fs", "-q", "-t", "ext4", "-F", *(["-d", str(content)] if content else []), image)
+    options = (["-d", str(content)] if content else []) + (["-O", features] if features else [])
+    run("mke2fs", "-q", "-t", "ext4", "-F", *options, image)
     return image
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hashmatch.evidence.opening import open_by, open_by_components, open_by_openat2, open_directory, open_root
-from tests.evidence.mounting import as_nobody, bound, mounted, needs_mounts, needs_root
+from tests.evidence.mounting import as_nobody, bound, mounted, needs_mounts, needs_root, run
 
 Open = Callable[..., int]
 
@@ -23,6 +23,7 @@ def root(tmp_path: Path) -> Iterator[int]:
     descriptor = open_root(os.fsencode(tmp_path / "root"))
     yield descriptor
     os.close(descriptor)
+    run("rm", "-rf", tmp_path / "root")  # pytest removes trees by recursion, which the deep ones outrun
 
 
 @pytest.fixture(params=[open_by_openat2, open_by_components])

@@ -7,6 +7,8 @@ import os
 import random
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +18,17 @@ from hashmatch.errors import SourceUnusable
 from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.tree import BATCH, Entry, Files, walk
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
-from tests.evidence.mounting import as_nobody, bound, mounted, needs, needs_mounts, needs_root
+from tests.evidence.mounting import as_nobody, bound, ext4_image, loop, mounted, needs, needs_mounts, needs_root, run
 from tests.evidence.test_opening import make_chain
 from tests.evidence.walking import found, paths, walked
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "root").mkdir()
-    return tmp_path / "root"
+    yield tmp_path / "root"
+    # pytest removes trees by recursion, and would stumble over the deep ones in some later run.
+    run("rm", "-rf", tmp_path / "root")
 
 
 def build_zoo(root: Path) -> dict[bytes, ExclusionReason]:
@@ -211,3 +215,58 @@ def test_bind_mount_loop(root: Path) -> None:
     again = crossed.entry(b"dir/again")
     assert (again.outcome, again.reason) == (Outcome.NOT_EXAMINED, FailureReason.DIRECTORY_LOOP)
     assert crossed.files == [b"file"]
+
+
+@needs_mounts
+@needs("find", "mke2fs")
+def test_kinds_that_the_listing_leaves_open(root: Path, tmp_path: Path) -> None:
+    """A file system that keeps no types in its directories is asked about each entry; nothing else changes."""
+    kinds = build_zoo(root)
+    image = ext4_image(tmp_path / "image", root, features="^filetype")
+    with loop(image) as device, mounted(device, tmp_path / "m", "ext4", "ro,noload") as mount:
+        tree = walked(mount)
+        assert tree.seen == found(mount)
+    kinds[b"lost+found"] = ExclusionReason.DIRECTORY
+    assert tree.files == [b"file"]
+    assert {entry.path: entry.reason for entry in tree.entries} == kinds
+
+
+WALK_ALL = """
+import os, sys
+from hashmatch.evidence.opening import open_root
+from hashmatch.evidence.tree import Files, walk
+for item in walk(open_root(os.fsencode(sys.argv[1]))):
+    print(len(item.names) if isinstance(item, Files) else item[:4])
+"""
+
+
+def walk_with_broken_listing(root: Path, broken: Path, nth: int) -> subprocess.CompletedProcess[str]:
+    inject = f"inject=getdents64:error=EIO:when={nth}"
+    strace = ["strace", "-qq", "-o", os.devnull, "-P", str(broken), "-e", "trace=getdents64", "-e", inject]
+    command = [*strace, sys.executable, "-c", WALK_ALL, str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "ptrace" in done.stderr:
+        pytest.skip("needs ptrace")
+    return done
+
+
+@needs("strace")
+@pytest.mark.parametrize("where", ["dir", "."])
+def test_listing_that_breaks_off(root: Path, where: str) -> None:
+    """EIO midway: what was listed until then is examined, and the directory, or the root, is not examined."""
+    (root / "dir").mkdir()
+    for number in range(2000):
+        (root / where / f"{number:04}").touch()
+    done = walk_with_broken_listing(root, root / where, 2)
+    *counts, last = [line for line in done.stdout.splitlines() if not line.startswith("(b'dir', <Outcome.EXCLUDED")]
+    assert 0 < sum(int(count) for count in counts) < 2000
+    entry = Entry(os.fsencode(where), Outcome.NOT_EXAMINED, FailureReason.DIRECTORY_UNREADABLE, errno.EIO)
+    assert last == str(entry[:4])
+
+
+@needs("strace")
+def test_listing_of_the_root_that_never_starts(root: Path) -> None:
+    """EIO at the first block of the root: the root, too, is not examined, and nothing passes for an empty tree."""
+    done = walk_with_broken_listing(root, root, 1)
+    entry = Entry(b".", Outcome.NOT_EXAMINED, FailureReason.DIRECTORY_UNREADABLE, errno.EIO)
+    assert done.stdout.splitlines() == [str(entry[:4])]

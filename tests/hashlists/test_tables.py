@@ -41,7 +41,7 @@ def test_tables_are_read_back(
 ) -> None:  # fmt: skip
     """Quotes, delimiters and line breaks in cells change nothing; empty cells are absent digests and sizes."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end)
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL)
     writer.writerow(["MD5", "sha-256", "FileSize", "name", "Category"])
     for md5, sha256, size, name, category in rows:
         writer.writerow([md5.hex().upper(), sha256.hex() if sha256 else "", size, name, category])

@@ -1,0 +1,1 @@
+"""Whole-program benchmarks beside the tools that labs use; run with `make bench`."""

@@ -1,0 +1,158 @@
+"""Disk images as examiners get them: containers opened, volumes found and mounted, nothing written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.evidence.mounting import again, run
+
+SAMPLES: Final = Path(
+    os.environ.get("HASHMATCH_SAMPLES") or Path(__file__).resolve().parents[3] / "shared" / "samples"
+)
+SECTOR: Final = 512
+_EXTENDED: Final = (0x05, 0x0F, 0x85)
+
+# Tools that show the disk in a container as a file: the command, and the file's name.
+_CONTAINERS: Final = {
+    ".E01": ("ewfmount", "ewf1"),
+    ".qcow2": ("qcowmount", "qcow1"),
+    ".qcow": ("qcowmount", "qcow1"),
+    ".vmdk": ("vmdkmount", "vmdk1"),
+    ".vhd": ("vhdimount", "vhdi1"),
+    ".dmg": ("modimount", "modi1"),
+}
+_KERNEL: Final = {
+    "ext2": ("ext4", "ro,noload"),
+    "ext3": ("ext4", "ro,noload"),
+    "ext4": ("ext4", "ro,noload"),
+    "xfs": ("xfs", "ro,norecovery,nouuid"),
+    "btrfs": ("btrfs", "ro,rescue=nologreplay"),
+    "squashfs": ("squashfs", "ro"),
+    "iso9660": ("iso9660", "ro"),
+    "hfsplus": ("hfsplus", "ro"),
+}
+
+
+class Volume(NamedTuple):
+    """A part of a disk, in bytes; the whole disk where it has no partitions."""
+
+    offset: int
+    size: int
+
+
+@contextmanager
+def disk(image: Path, work: Path) -> Iterator[Path]:
+    """Open a container; what is given is a raw disk."""
+    if image.suffix == ".xz":
+        raw = work / image.stem
+        with raw.open("wb") as file:
+            subprocess.run(["xz", "-dc", image], stdout=file, check=True)
+        yield raw
+    elif image.suffix == ".000":
+        raw = work / image.stem
+        with raw.open("wb") as file:
+            for part in parts(image):
+                file.write(part.read_bytes())
+        yield raw
+    elif image.suffix in _CONTAINERS:
+        tool, name = _CONTAINERS[image.suffix]
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}")
+        where = work / "container"
+        where.mkdir()
+        run(tool, image, where)
+        try:
+            yield where / name
+        finally:
+            again(["umount", str(where)])
+    else:
+        yield image
+
+
+def parts(image: Path) -> list[Path]:
+    """Return all files of an image that may be split."""
+    stem = image.name.rsplit(".", 1)[0]
+    if image.suffix == ".000":
+        return sorted(image.parent.glob(f"{stem}.[0-9][0-9][0-9]"))
+    if image.suffix == ".E01":
+        return sorted(image.parent.glob(f"{stem}.E[0-9][0-9]"))
+    return [image]
+
+
+def volumes(raw: Path) -> list[Volume]:
+    """Return the partitions of a disk with an MBR, or all of it."""
+    kind, _ = _probe(raw)
+    if kind:
+        return [Volume(0, raw.stat().st_size)]
+    return list(_partitions(raw, 0, 0)) or [Volume(0, raw.stat().st_size)]
+
+
+def _partitions(raw: Path, at: int, extended: int) -> Iterator[Volume]:
+    with raw.open("rb") as file:
+        file.seek(at)
+        sector = file.read(SECTOR)
+    if sector[510:] != b"\x55\xaa":
+        return
+    for entry in (sector[start : start + 16] for start in range(446, 510, 16)):
+        kind = entry[4]
+        start, size = (int.from_bytes(entry[i : i + 4], "little") * SECTOR for i in (8, 12))
+        if kind in _EXTENDED:
+            yield from _partitions(raw, extended + start, extended or start)
+        elif kind and size:
+            yield Volume(at + start, size)
+
+
+def _probe(path: Path) -> tuple[str, str]:
+    """Return the type of file system blkid sees, and its complaint."""
+    done = subprocess.run(
+        ["blkid", "-p", "-o", "value", "-s", "TYPE", path], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip(), done.stderr
+
+
+@contextmanager
+def volume_mounted(raw: Path, volume: Volume, where: Path) -> Iterator[Path]:
+    """Mount a volume read-only on a read-only loop device; skip where this system has no driver for it."""
+    window = ["-o", str(volume.offset), "--sizelimit", str(volume.size)]
+    device = run("losetup", "-r", *window, "-f", "--show", raw)
+    try:
+        with device_mounted(Path(device), where) as root:
+            yield root
+    finally:
+        again(["losetup", "-d", device])
+
+
+@contextmanager
+def device_mounted(device: Path, where: Path) -> Iterator[Path]:
+    """Mount what is on a read-only device with the driver there is for it, as the README says to."""
+    kind, _ = _probe(device)
+    where.mkdir(exist_ok=True)
+    if kind == "ntfs":
+        command = ["ntfs-3g", "-o", "ro,streams_interface=windows", str(device), str(where)]
+    elif kind == "exfat":
+        command = ["mount.exfat-fuse", "-o", "ro", str(device), str(where)]
+    elif kind == "vfat":
+        command = ["fusefat", "-o", "ro", str(device), str(where)]
+    elif kind in _KERNEL:
+        fs_type, options = _KERNEL[kind]
+        command = ["mount", "-t", fs_type, "-o", options, str(device), str(where)]
+    else:
+        pytest.skip(f"no driver for {kind or 'what is on it'}")
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode and "unknown filesystem type" in done.stderr:
+        pytest.skip(f"this kernel has no {kind}")
+    assert done.returncode == 0, done.stderr
+    try:
+        yield where
+    finally:
+        again(["umount", str(where)])
