@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm, mask_of
 from hashmatch.errors import StoreDamaged
-from hashmatch.matching import Agreement, Posting, decide
+from hashmatch.hashlists.postings import Posting
+from hashmatch.matching import Agreement, decide
 from hashmatch.outcomes import Strength
 
 MD5, SHA1, SHA256 = Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256

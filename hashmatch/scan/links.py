@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
+from hashmatch.errors import OutputUnusable
 from hashmatch.hashing.engine import FileResult
 from hashmatch.outcomes import FailureReason
 from hashmatch.reports.findings import Finding
@@ -36,7 +37,11 @@ class HardLinks:
             OutputUnusable: the output directory refuses.
         """
         self._names = SortedRuns(directory / "links.names")
-        self._findings = SortedRuns(directory / "links.findings")
+        try:
+            self._findings = SortedRuns(directory / "links.findings")
+        except OutputUnusable:
+            self._names.remove()
+            raise
         self._under_way: dict[bytes, bytes] = {}
 
     def put_off(self, path: bytes, result: FileResult) -> None:

@@ -104,7 +104,8 @@ def _examine(
     request: ScanRequest, source: SourceFacts, ledger: Ledger, stopped: Callable[[], bool], progress: Progress
 ) -> tuple[str, bool]:
     """Read the evidence; return the engine it was read with, and whether that ended early."""
-    open_evidence = OpenEvidence.of(source, ReadRules(ledger.algorithms, max_bytes=request.max_file_size), cross_mounts=request.cross_mounts)
+    rules = ReadRules(ledger.algorithms, max_bytes=request.max_file_size)
+    open_evidence = OpenEvidence.of(source, rules, cross_mounts=request.cross_mounts)
     root = open_root(source.path_bytes)
     try:
         with HardLinks(request.output) as links, WorkerPool(request.workers, open_evidence) as pool:

@@ -59,7 +59,11 @@ class SortedRuns:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise OutputUnusable(f"{self._path}: {error.strerror}") from error
-        self._append(_HEADER_FRAME, header)
+        try:
+            self._append(_HEADER_FRAME, header)
+        except OutputUnusable:
+            self.close()
+            raise
 
     def add(self, item: bytes) -> None:
         """Take one item.

@@ -18,7 +18,7 @@ from typing import Final
 import orjson
 
 from hashmatch.digests import ALL_ALGORITHMS
-from hashmatch.errors import ListFormatError, StoreDamaged
+from hashmatch.errors import ListFormatError, StoreDamaged, StoreUnwritable
 from hashmatch.hashlists.entries import Category, ParsedPiece, Piece
 from hashmatch.store import database
 from hashmatch.store.layout import DATABASE, QUARANTINE
@@ -217,7 +217,8 @@ def _keep_sealed_files(directory: Path) -> list[str]:
             os.unlink(entry.path)
         elif entry.name.endswith(".log"):
             if entry.stat().st_size:
-                raise StoreDamaged(f"{entry.path}: records were left in the write-ahead log")
+                # A compaction runs in LevelDB's own thread, and plyvel does not pass on that it failed.
+                raise StoreUnwritable(f"{directory}: the tables could not be written; no space left, or a failed write")
             os.unlink(entry.path)
         else:
             kept.append(entry.name)

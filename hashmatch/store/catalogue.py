@@ -160,12 +160,14 @@ class Catalogue:
         return Stored(target, manifest, fingerprint(content))
 
     def withdraw(self, stored: Stored) -> None:
-        """Take back a generation that was committed but never became active; the next change sweeps it."""
+        """Take back a generation that was committed but never became active."""
         with writing(self._layout.root):
             if stored.as_active in self._active_entries():
                 return  # the disk refused even to put the old catalogue back
-            os.rename(stored.directory, self._layout.staging / uuid4().hex)
+            withdrawn = self._layout.staging / uuid4().hex
+            os.rename(stored.directory, withdrawn)
             sync_directory(stored.directory.parent)
+            shutil.rmtree(withdrawn, ignore_errors=True)
 
     def activate(self, stored: Stored) -> None:
         """Put a generation in the place of its list's active one, if there is any."""

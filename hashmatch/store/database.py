@@ -82,7 +82,8 @@ def _write(database: plyvel.DB, records: Iterable[tuple[bytes, bytes]]) -> int:
         if count % BATCH == 0:
             batch.write()
             batch.clear()
-    batch.write()
+    if count % BATCH:
+        batch.write()
     return count
 
 

@@ -7,12 +7,13 @@ its key says it all.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hashmatch.digests import Algorithm
 from hashmatch.errors import ListFormatError
@@ -24,9 +25,22 @@ from hashmatch.store.sealing import Sealer
 FINGERPRINT_SIZE: Final = 8
 RECORD_SIZE: Final = KEY_SIZE + FINGERPRINT_SIZE + LONG_SIZE
 
-_NO_FINGERPRINT: Final = bytes(FINGERPRINT_SIZE)
-_TAIL: Final = struct.Struct(f">{FINGERPRINT_SIZE}sIBHQ")
+# The fields of a record as they lie; integers are big-endian, so that bytes sort as numbers do.
+RECORD: Final = np.dtype(
+    [
+        ("algorithm", "u1"),
+        ("sealed", "V16"),
+        ("fingerprint", "V8"),
+        ("ordinal", ">u4"),
+        ("flags", "u1"),
+        ("category", ">u2"),
+        ("size", ">u8"),
+    ]
+)
+assert RECORD.itemsize == RECORD_SIZE
 
+Records = NDArray[np.void]
+_Numbers = NDArray[np.uint64]
 _Columns = Mapping[Algorithm, Sequence[bytes | None]]
 
 
@@ -42,7 +56,7 @@ class Quarantined(NamedTuple):
 class SealedEntries:
     """Records by algorithm, unsorted; `masks` counts entries by the set of algorithms they keep."""
 
-    records: dict[Algorithm, list[bytes]]
+    records: dict[Algorithm, Records]
     masks: Counter[int]
     sized: int
     quarantined: tuple[Quarantined, ...]
@@ -55,26 +69,32 @@ def seal_entries(block: EntryBlock, categories: int | Sequence[int], sealer: Sea
         ListFormatError: a place or a size is beyond what a posting can hold.
     """
     columns, quarantined = _without_junk(block)
-    masks = _masks(columns, len(block.places))
-    tails = _tails(block, columns, masks, categories, sealer)
-    records = {}
-    for algorithm, column in columns.items():
-        prefix = bytes([algorithm])
-        fresh = sealer.state(algorithm)
-        sealed: list[bytes] = []
-        append = sealed.append
-        for digest, tail in zip(column, tails, strict=True):
-            if digest is not None:
-                state = fresh()
-                state.update(digest)
-                append(prefix + state.digest() + tail)
-        records[algorithm] = sealed
-    counts = Counter(masks)
-    counts.pop(0, None)
-    sized = 0
-    if block.sizes is not None:
-        sized = sum(1 for size, mask in zip(block.sizes, masks, strict=True) if size is not None and mask)
-    return SealedEntries(records, counts, sized, quarantined)
+    count = len(block.places)
+    masks = _masks(columns, count)
+    entries = _entries(block, columns, masks, categories, sealer)
+    records = {algorithm: _seal_column(algorithm, column, entries, sealer) for algorithm, column in columns.items()}
+    used, numbers = np.unique(masks[masks != 0], return_counts=True)
+    sized = int(np.count_nonzero(entries["flags"][masks != 0] & SIZED))
+    return SealedEntries(records, Counter(dict(zip(used.tolist(), numbers.tolist(), strict=True))), sized, quarantined)
+
+
+def _seal_column(algorithm: Algorithm, column: Sequence[bytes | None], entries: Records, sealer: Sealer) -> Records:
+    """Return the records of one algorithm: each entry's own part, with the sealed digest before it."""
+    if None in column:
+        present = np.fromiter((digest is not None for digest in column), bool, len(column))
+        entries = entries[present]
+    fresh = sealer.state(algorithm)
+    sealed: list[bytes] = []
+    append = sealed.append
+    for digest in column:
+        if digest is not None:
+            state = fresh()
+            state.update(digest)
+            append(state.digest())
+    records = entries.copy()
+    records["algorithm"] = algorithm
+    records["sealed"] = np.frombuffer(b"".join(sealed), "V16")
+    return records
 
 
 def _without_junk(block: EntryBlock) -> tuple[_Columns, tuple[Quarantined, ...]]:
@@ -95,33 +115,57 @@ def _without_junk(block: EntryBlock) -> tuple[_Columns, tuple[Quarantined, ...]]
     return columns, tuple(sorted(quarantined))
 
 
-def _masks(columns: _Columns, count: int) -> list[int]:
-    masks = [0] * count
+def _masks(columns: _Columns, count: int) -> NDArray[np.uint8]:
+    masks = np.zeros(count, np.uint8)
     for algorithm, column in columns.items():
-        bit = algorithm.bit
-        masks = [mask if digest is None else mask | bit for mask, digest in zip(masks, column, strict=True)]
+        present = (digest is not None for digest in column)
+        masks |= np.uint8(algorithm.bit) * (np.fromiter(present, np.uint8, count) if None in column else np.uint8(1))
     return masks
 
 
-def _tails(
-    block: EntryBlock, columns: _Columns, masks: Sequence[int], categories: int | Sequence[int], sealer: Sealer
-) -> list[bytes]:
-    """Return fingerprint and posting of every entry: what follows the key in its records."""
-    if block.places and block.places[-1] > MAX_ORDINAL:
+def _entries(
+    block: EntryBlock,
+    columns: _Columns,
+    masks: NDArray[np.uint8],
+    categories: int | Sequence[int],
+    sealer: Sealer,
+) -> Records:
+    """Return what is the same in all records of an entry: fingerprint and posting."""
+    entries = np.zeros(len(masks), RECORD)
+    if len(masks) and block.places[-1] > MAX_ORDINAL:
         raise ListFormatError(f"expected at most {MAX_ORDINAL} lines or records", place=block.places[-1])
-    indexes = repeat(categories) if isinstance(categories, int) else categories
-    sizes: Sequence[int | None] | repeat[None] = repeat(None) if block.sizes is None else block.sizes
-    tails = []
-    for row, (place, mask, category, size) in enumerate(zip(block.places, masks, indexes, sizes, strict=False)):
-        flags = mask | LAST
-        if size is not None:
-            if not 0 <= size <= MAX_FILE_SIZE:
-                raise ListFormatError("file size: expected 0 to 2^64 - 1 bytes", place=place)
-            flags |= SIZED
-        several = mask & (mask - 1)
-        mark = sealer.fingerprint(_canonical(columns, row, category, size)) if several else _NO_FINGERPRINT
-        tails.append(_TAIL.pack(mark, place, flags, category, size or 0))
-    return tails
+    entries["ordinal"] = block.places
+    entries["flags"] = masks | LAST
+    entries["category"] = categories
+    if block.sizes is not None:
+        _check_sizes(block.places, block.sizes)
+        given = np.fromiter((size is not None for size in block.sizes), bool, len(masks))
+        entries["flags"] |= np.where(given, np.uint8(SIZED), np.uint8(0))
+        entries["size"] = np.fromiter((size or 0 for size in block.sizes), np.uint64, len(masks))
+    several = np.flatnonzero(masks & (masks - 1)).tolist()
+    if several:
+        entries["fingerprint"][several] = _fingerprints(several, columns, categories, block.sizes, sealer)
+    return entries
+
+
+def _check_sizes(places: Sequence[int], sizes: Sequence[int | None]) -> None:
+    for place, size in zip(places, sizes, strict=True):
+        if size is not None and not 0 <= size <= MAX_FILE_SIZE:
+            raise ListFormatError("file size: expected 0 to 2^64 - 1 bytes", place=place)
+
+
+def _fingerprints(
+    rows: Iterable[int],
+    columns: _Columns,
+    categories: int | Sequence[int],
+    sizes: Sequence[int | None] | None,
+    sealer: Sealer,
+) -> Records:
+    marks = []
+    for row in rows:
+        category = categories if isinstance(categories, int) else categories[row]
+        marks.append(sealer.fingerprint(_canonical(columns, row, category, None if sizes is None else sizes[row])))
+    return np.frombuffer(b"".join(marks), "V8")
 
 
 def _canonical(columns: _Columns, row: int, category: int, size: int | None) -> bytes:

@@ -70,7 +70,7 @@ def loop(image: Path, *, read_only: bool = True) -> Iterator[Path]:
     try:
         yield Path(device)
     finally:
-        _again(["losetup", "-d", device])
+        again(["losetup", "-d", device])
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def mounted(source: Path | str, where: Path, fs_type: str | None = None, options
     try:
         yield where
     finally:
-        _again(["umount", str(where)])
+        again(["umount", str(where)])
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def mounted_ntfs(device: Path, where: Path, options: str = "ro,streams_interface
     try:
         yield where
     finally:
-        _again(["umount", str(where)])
+        again(["umount", str(where)])
 
 
 @contextmanager
@@ -104,10 +104,10 @@ def bound(directory: Path, where: Path, *, read_only: bool = False) -> Iterator[
             run("mount", "-o", "remount,bind,ro", where)
         yield where
     finally:
-        _again(["umount", str(where)])
+        again(["umount", str(where)])
 
 
-def _again(command: list[str]) -> None:
+def again(command: list[str]) -> None:
     """Run what says "busy" for a moment after its last user has gone, a loop device's own reader among them."""
     for _ in range(50):
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:

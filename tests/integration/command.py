@@ -85,12 +85,14 @@ class Desk:
     def run(self, *words: str | bytes | Path, before: Iterable[str] = (), **how: Any) -> Done:
         """Run one command; `before` stands in front of it (strace and the like)."""
         how = {"env": self.environment} | how
-        return subprocess.run([*before, HASHMATCH, *words], capture_output=True, check=False, **how)
+        done: Done = subprocess.run([*before, HASHMATCH, *words], capture_output=True, check=False, text=False, **how)
+        return done
 
     def start(self, *words: str | bytes | Path, **how: Any) -> Process:
         """Start one command in a process group of its own."""
         how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-        return subprocess.Popen([HASHMATCH, *words], env=self.environment, start_new_session=True, **how)
+        process: Process = subprocess.Popen([HASHMATCH, *words], env=self.environment, start_new_session=True, text=False, **how)
+        return process
 
     def take_in(
         self, file: Path, *words: str, list_id: str = "made-up", release: str = "1", kind: str = "notable"
@@ -135,7 +137,9 @@ def sha256sum(root: Path, paths: Iterable[bytes]) -> dict[bytes, str]:
 
 def sha256(file: Path) -> str:
     """Return what sha256sum(1) says of one file."""
-    return subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout.split()[0].lstrip("\\")
+    return (
+        subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout.split()[0].lstrip("\\")
+    )
 
 
 @pytest.fixture

@@ -66,9 +66,11 @@ def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
         names = []
         for number, (_, results) in enumerate(pool.examine(iter(batches), never)):
             names += [r.name for r in results if r.failure is None]
-            if number in (3, 9):
-                os.kill(pool._workers[0].process.pid or 0, signal.SIGKILL)
-        assert pool.crashes == 2
+            busy = [w.process.pid or 0 for w in pool._workers if w.ready and w.loads]
+            if number in (3, 9) and busy:
+                os.kill(busy[0], signal.SIGKILL)
+        # Both signals may have met one worker before its end was noticed.
+        assert pool.crashes in (1, 2)
     assert Counter(names) == Counter(name for each in batches for name in each.names)
 
 
