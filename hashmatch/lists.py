@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from hashmatch.store.manifest import FORMAT, Contradiction, Manifest
 from hashmatch.store.overlap import find_contradictions
 from hashmatch.store.pool import Pool
 from hashmatch.store.sealing import Sealer, load_key, make_key
+from hashmatch.store.snapshot import Snapshot, active_lists, open_snapshot
 from hashmatch.store.verify import check_files, read_contents
 
 SMALL_LIST: Final = 8 << 20  # bytes; below this, starting worker processes costs more than they save
@@ -125,6 +127,21 @@ def sealer_for_use(settings: Settings) -> Sealer:
     """
     check_key_outside(settings)
     return load_key(settings.sealing_key)
+
+
+@contextmanager
+def open_lists(settings: Settings) -> Iterator[Snapshot]:
+    """Pin the active lists and open them, to scan or to look up with.
+
+    Raises:
+        NoActiveList: nothing is active. Asked first, as a store that never had a list has no key either.
+        SealingKeyError: the key is beneath the store, absent, unusable, or not the one they were sealed with.
+        StoreDamaged: a list is not what was sealed.
+    """
+    layout = Layout(settings.store)
+    active_lists(layout)
+    with open_snapshot(layout, sealer_for_use(settings)) as snapshot:
+        yield snapshot
 
 
 def check_key_outside(settings: Settings) -> None:

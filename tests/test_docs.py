@@ -88,3 +88,17 @@ def test_links_lead_somewhere() -> None:
     for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_validation_page_names_tests_that_exist() -> None:
+    """Every file and every test on the validation page is there."""
+    text = (ROOT / "docs" / "validation.md").read_text()
+    for row in re.findall(r"^\|[^|]+\| (.+) \|$", text, re.MULTILINE):
+        for part in row.split("; "):
+            names = re.findall(r"`([^`]+)`", part)
+            files = [ROOT / "tests" / name for name in names if "/" in name or name.endswith(".py")]
+            assert all(path.exists() for path in files), part
+            content = "".join(path.read_text() for path in files if path.is_file())
+            assert all(f"def {name}(" in content for name in names if name.startswith("test_") and "." not in name), (
+                part
+            )

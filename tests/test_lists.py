@@ -40,7 +40,9 @@ def store(settings: Settings, tmp_path: Path) -> Settings:
     return settings
 
 
-def refused(settings: Settings, kind: type[HashmatchError], path: Path, match: str | None = None, **declared: Any) -> None:
+def refused(
+    settings: Settings, kind: type[HashmatchError], path: Path, match: str | None = None, **declared: Any
+) -> None:
     """Check that an import is refused, discloses nothing and leaves the store byte for byte as it was."""
     before = tree(settings.store)
     with pytest.raises(kind, match=match) as caught:
@@ -64,7 +66,9 @@ def test_a_wrong_line_refuses_the_whole_list(store: Settings, tmp_path: Path, li
     texts[line - 1] = texts[line - 1] + wrong if wrong else texts[line - 1][:-1]
     path = tmp_path / "second"
     path.write_text("\n".join(texts) + "\n")
-    refused(store, ListFormatError, path, format="plain", match=rf"line {line}: expected 32 .* got {33 if wrong else 31} ")
+    refused(
+        store, ListFormatError, path, format="plain", match=rf"line {line}: expected 32 .* got {33 if wrong else 31} "
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n\n", b"# only\n# comments\n", b"\xef\xbb\xbf"])

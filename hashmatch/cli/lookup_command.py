@@ -11,11 +11,10 @@ from hashmatch.cli import render
 from hashmatch.cli.options import ALGORITHM, json_option
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lists import sealer_for_use
+from hashmatch.lists import open_lists
 from hashmatch.lookup import Answer, look_up
 from hashmatch.matching import Agreement
-from hashmatch.store.layout import Layout
-from hashmatch.store.snapshot import PinnedList, open_snapshot
+from hashmatch.store.snapshot import PinnedList
 
 
 @click.command()
@@ -28,7 +27,7 @@ def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, as_json: bo
 
     A line that is no digest ends the look-up with its number; flags of the lines before it have been given.
     """
-    with open_snapshot(Layout(settings.store), sealer_for_use(settings)) as snapshot:
+    with open_lists(settings) as snapshot:
         answers = look_up(file, algorithm, snapshot)
         if as_json:
             results = [_result(answer, snapshot.lists) for answer in answers]

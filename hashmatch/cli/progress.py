@@ -106,22 +106,20 @@ def _live_scan() -> Iterator[Callable[[ScanProgress], None]]:
         Progress,
         TaskProgressColumn,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
     columns = (
         TextColumn("scanning"),
-        BarColumn(),
+        BarColumn(bar_width=None),
         TaskProgressColumn(),
         TextColumn("{task.fields[files]:,} files  {task.fields[size]}  {task.fields[rate]}/s"),
-        TimeElapsedColumn(),
         TextColumn("ETA"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
         TextColumn("[bold]{task.fields[matches]:,} matches"),
     )
     started = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True)) as display:
+    with Progress(*columns, console=Console(stderr=True), expand=True) as display:
         task = display.add_task("scan", total=1.0, files=0, size="0 MB", rate="0 MB", matches=0)
 
         def report(progress: ScanProgress) -> None:

@@ -107,7 +107,7 @@ def listed_text(items: list[Listed]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("LIST", "RELEASE", "TYPE", "STATE", "ENTRIES", "DIGESTS", "SIGNATURE", "IMPORTED", "AUTHORITY"):
+    for name in ("LIST", "RELEASE", "TYPE", "STATE", "ENTRIES", "DIGESTS", "SIGNATURE"):
         table.add_column(name, justify="right" if name == "ENTRIES" else "left", overflow="fold")
     for item in items:
         manifest = item.stored.manifest
@@ -119,8 +119,6 @@ def listed_text(items: list[Listed]) -> None:
             f"{manifest.entries:,}",
             " ".join(manifest.digests),
             manifest.signature,
-            manifest.imported,
-            manifest.authority,
         )
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(table)
@@ -147,7 +145,7 @@ def scanned_text(summary: ScanSummary) -> None:
         click.echo(f"  {outcome.value:<13}{counts.outcomes[outcome]:>12,}" + (f"   ({reasons})" if reasons else ""))
     for (list_id, release, strength), count in sorted(counts.by_list.items()):
         click.echo(f"  {count:>12,}  {strength:<10} {list_id} {release}")
-    for warning in summary.header.source_warnings:
+    for warning in orjson.loads(summary.report.read_bytes())["warnings"]:
         click.echo(f"  note: {warning}")
     click.echo(f"  result digest {summary.listed.result_digest}")
     click.echo(f"  report        {summary.report}")

@@ -14,12 +14,11 @@ from hashmatch.cli.options import json_option
 from hashmatch.cli.progress import scan_progress
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lists import sealer_for_use
+from hashmatch.lists import open_lists
 from hashmatch.reports.header import CaseFields
 from hashmatch.scan.request import ScanRequest
+from hashmatch.scan.run import check_places
 from hashmatch.scan.run import scan as run_scan
-from hashmatch.store.layout import Layout
-from hashmatch.store.snapshot import open_snapshot
 
 _EXIT_CODES: Final = {
     "complete": exits.COMPLETE,
@@ -83,7 +82,8 @@ def scan(
         kept_outside=(settings.store, settings.sealing_key),
     )
     started = datetime.now(UTC)
-    with open_snapshot(Layout(settings.store), sealer_for_use(settings)) as snapshot, scan_progress() as progress:
+    check_places(request)
+    with open_lists(settings) as snapshot, scan_progress() as progress:
         summary = run_scan(request, snapshot, started, _now, progress=progress)
     if as_json:
         click.echo(summary.report.read_bytes(), nl=False)

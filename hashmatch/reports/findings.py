@@ -41,6 +41,9 @@ class PinnedList(Protocol):
 
     Attributes:
         signature: state of its signature, `unsigned` where there is none.
+        content_root: over every sealed record of the list.
+        entries: as many as were taken in from the list's file.
+        imported: when, UTC.
         categories: by the index that postings give; at 0 None, for entries without a category.
         entry_masks: the sets of algorithms that entries have digests for, as bit masks.
     """
@@ -57,6 +60,12 @@ class PinnedList(Protocol):
     def signature(self) -> str: ...
     @property
     def generation(self) -> str: ...
+    @property
+    def content_root(self) -> str: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def imported(self) -> str: ...
     @property
     def categories(self) -> Sequence[Category | None]: ...
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hashmatch import __version__
+from hashmatch.store.database import LEVELDB_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def tool_versions(engine: str) -> dict[str, str]:
         "engine": engine,
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION,
+        "leveldb": LEVELDB_VERSION,
         **{name: importlib.metadata.version(name) for name in ("plyvel", "orjson", "xxhash")},
         "kernel": f"{kernel.sysname} {kernel.release} {kernel.machine}",
     }

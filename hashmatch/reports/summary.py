@@ -108,6 +108,9 @@ def _list(pinned: PinnedList) -> dict[str, object]:
         "authority": shown_text(pinned.authority),
         "signature": pinned.signature,
         "generation": pinned.generation,
+        "content_root": pinned.content_root,
+        "entries": pinned.entries,
+        "imported": pinned.imported,
     }
 
 

@@ -88,12 +88,24 @@ def scan(
     return ScanSummary(header, listed, ledger.reading(), report)
 
 
+def check_places(request: ScanRequest) -> SourceFacts:
+    """Make sure of the source, and that nothing this scan writes lies beneath it.
+
+    A shell asks this before it opens a store, as opening one makes a view in it.
+
+    Raises:
+        SourceUnusable: the source is absent, writable without a reason, or holds a place that is written to.
+    """
+    source = check_source(request.source, request.allow_writable)
+    check_outside(source, request.output, *request.kept_outside)
+    return source
+
+
 def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> tuple[SourceFacts, tuple[Algorithm, ...]]:
     """Make sure that the scan can be done before anything is written, then make the output directory."""
     if request.workers < 1:
         raise UsageError(f"workers: expected 1 or more, got {request.workers}")
-    source = check_source(request.source, request.allow_writable)
-    check_outside(source, request.output, *request.kept_outside)
+    source = check_places(request)
     algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
     snapshot.check_canaries()
     prepare(request.output)

@@ -27,6 +27,8 @@ TABLE_SIZE: Final = 32 << 20  # bytes; 10 million keys stay below a dozen descri
 BLOOM_BITS: Final = 12  # bits a key; one absent digest in about 300 costs a block read
 BATCH: Final = 1_000  # records
 
+LEVELDB_VERSION: Final[str] = plyvel.__leveldb_version__
+
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:

@@ -97,18 +97,29 @@ def snapshot_id(active: Sequence[Stored]) -> str:
     return hashlib.sha256(canonical(pinned)).hexdigest()
 
 
+def active_lists(layout: Layout) -> tuple[Stored, ...]:
+    """Return the active generations.
+
+    Raises:
+        NoActiveList: there are none; an empty snapshot would make every file a `no_match`.
+        StoreDamaged: the catalogue is not what was written.
+    """
+    active = Catalogue(layout).active()
+    if not active:
+        raise NoActiveList(f"{layout.root}: no list is active; import one with 'hashmatch lists import'")
+    return active
+
+
 @contextmanager
 def open_snapshot(layout: Layout, sealer: Sealer) -> Iterator[Snapshot]:
     """Pin the active generations and open each.
 
     Raises:
-        NoActiveList: nothing is active; an empty snapshot would make every file a `no_match`.
+        NoActiveList: nothing is active.
         SealingKeyError: a list was sealed with another key.
         StoreDamaged: a list is not what was sealed.
     """
-    active = Catalogue(layout).active()
-    if not active:
-        raise NoActiveList(f"{layout.root}: no list is active; import one with 'hashmatch lists import'")
+    active = active_lists(layout)
     with ExitStack() as opened:
         pinned = [
             (stored, opened.enter_context(open_generation(layout.views, stored.directory, stored.manifest, sealer)))

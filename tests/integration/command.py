@@ -91,7 +91,9 @@ class Desk:
     def start(self, *words: str | bytes | Path, **how: Any) -> Process:
         """Start one command in a process group of its own."""
         how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-        process: Process = subprocess.Popen([HASHMATCH, *words], env=self.environment, start_new_session=True, text=False, **how)
+        process: Process = subprocess.Popen(
+            [HASHMATCH, *words], env=self.environment, start_new_session=True, text=False, **how
+        )
         return process
 
     def take_in(

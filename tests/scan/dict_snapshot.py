@@ -18,20 +18,26 @@ def digests_of(content: bytes, algorithms: Sequence[Algorithm] = ALL_ALGORITHMS)
 
 @dataclass
 class DictList:
-    """One list; entries are (digests by algorithm, category number, size)."""
+    """One list; rows are entries: (digests by algorithm, category number, size)."""
 
     list_id: str = "notable-1"
     release: str = "2024-01"
     list_type: ListType = ListType.NOTABLE
-    entries: list[tuple[Mapping[Algorithm, bytes], int, int | None]] = field(default_factory=list)
+    rows: list[tuple[Mapping[Algorithm, bytes], int, int | None]] = field(default_factory=list)
     categories: tuple[Category | None, ...] = (None, Category("vics", "1"), Category("vics", "2"))
     authority: str = "Test authority"
     signature: str = "unsigned"
     generation: str = "2024-01-0a1b2c3d"
+    content_root: str = "7" * 64
+    imported: str = "2024-01-01T00:00:00+00:00"
+
+    @property
+    def entries(self) -> int:
+        return len(self.rows)
 
     @property
     def entry_masks(self) -> frozenset[int]:
-        return frozenset(mask_of(digests) for digests, _, _ in self.entries)
+        return frozenset(mask_of(digests) for digests, _, _ in self.rows)
 
     def listing(
         self,
@@ -41,7 +47,7 @@ class DictList:
         size: int | None = None,
     ) -> DictList:
         """Add an entry for each content and return the list."""
-        self.entries += [(digests_of(content, algorithms), category, size) for content in contents]
+        self.rows += [(digests_of(content, algorithms), category, size) for content in contents]
         return self
 
 
@@ -57,7 +63,7 @@ class DictSnapshot:
 
     def __post_init__(self) -> None:
         for number, each in enumerate(self.lists):
-            for ordinal, (digests, category, size) in enumerate(each.entries):
+            for ordinal, (digests, category, size) in enumerate(each.rows):
                 posting = Posting(ordinal, mask_of(digests), category, size)
                 for key in digests.items():
                     self._found.setdefault(key, []).append((number, posting))

@@ -1,0 +1,99 @@
+"""`hashmatch lookup` as it is run: a flag a line, in order, and never a digest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hashmatch.config import Settings
+from tests.madeup import digests, hashmatch, take_in, write_list
+
+LISTED, ABSENT = digests(20), digests(20, "absent")
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+@pytest.fixture
+def store(settings: Settings, tmp_path: Path) -> Settings:
+    """A store of one list under a category."""
+    take_in(settings, write_list(tmp_path / "list", LISTED), scheme="lab", category="2")
+    return settings
+
+
+def question() -> str:
+    return "".join(f"{a.hex()}\n{b.hex()}\n" for a, b in zip(LISTED, ABSENT, strict=True)) + EMPTY + "\n"
+
+
+def test_one_flag_a_line_in_order(store: Settings, tmp_path: Path) -> None:
+    """From a file, from standard input, and from standard input by its name."""
+    path = tmp_path / "asked"
+    path.write_text(question())
+    ask = ("lookup", "--algorithm", "md5")
+    expected = "match\tnotable made-up 1 weak_only lab:2\nno_match\n" * 20 + "excluded\n"
+    for done in (
+        hashmatch(store, *ask, path),
+        hashmatch(store, *ask, input=question()),
+        hashmatch(store, *ask, "-", input=question()),
+    ):
+        assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+
+
+def test_one_json_document(store: Settings) -> None:
+    """The snapshot and a result for each line."""
+    done = hashmatch(store, "lookup", "--algorithm", "MD5", "--json", input=question())
+    document = json.loads(done.stdout)
+    assert len(document["snapshot"]) == 64
+    assert [result["outcome"] for result in document["results"]] == ["match", "no_match"] * 20 + ["excluded"]
+    assert document["results"][0]["flags"] == [
+        {
+            "list": "made-up",
+            "release": "1",
+            "type": "notable",
+            "scheme": "lab",
+            "category": "2",
+            "strength": "weak_only",
+        }
+    ]
+
+
+def test_no_digests_are_no_answers(store: Settings) -> None:
+    """Nothing asked, nothing said, no error."""
+    assert hashmatch(store, "lookup", "--algorithm", "md5", input="").stdout == ""
+
+
+@pytest.mark.parametrize("text", [b"abc\n", b"\xff\xfe\n", b"\n", b"0" * 1_000_000])
+def test_a_wrong_line_ends_it_with_its_number(store: Settings, tmp_path: Path, text: bytes) -> None:
+    """Exit code 26; what was answered before stays, and the line itself is not shown."""
+    path = tmp_path / "asked"
+    path.write_bytes(LISTED[0].hex().encode() + b"\n" + text)
+    done = hashmatch(store, "lookup", "--algorithm", "md5", path)
+    assert done.returncode == 26
+    assert done.stdout.startswith("match\t")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.startswith("hashmatch: line 2: expected 32 hexadecimal digits for md5, got ")
+    assert len(done.stderr) < 200
+    assert json.loads(hashmatch(store, "lookup", "--algorithm", "md5", "--json", path).stdout)["error"]["exit"] == 26
+
+
+def test_nothing_to_look_in(settings: Settings, store: Settings) -> None:
+    """Without an active list there is no answer at all."""
+    hashmatch(store, "lists", "retire", "made-up")
+    done = hashmatch(store, "lookup", "--algorithm", "md5", input=question())
+    assert (done.returncode, done.stdout) == (10, "")
+    nowhere = Settings(store.store.with_name("nowhere"), store.sealing_key)
+    assert hashmatch(nowhere, "lookup", "--algorithm", "md5", input=question()).returncode == 10
+
+
+def test_a_wrong_key_answers_nothing(store: Settings) -> None:
+    """Exit code 16 and no line."""
+    store.sealing_key.write_text("hashmatch-sealing-key-1 " + "ab" * 32 + "\n")
+    done = hashmatch(store, "lookup", "--algorithm", "md5", input=question())
+    assert (done.returncode, done.stdout) == (16, "")
+
+
+@pytest.mark.parametrize("words", [[], ["--algorithm", "md6"], ["--algorithm", "md5", "/nonexistent/file"]])
+def test_wrong_usage(store: Settings, words: list[str]) -> None:
+    """No algorithm, an unknown one, a file that is not there: exit code 2."""
+    done = hashmatch(store, "lookup", *words, input="")
+    assert (done.returncode, done.stdout) == (2, "")
