@@ -20,6 +20,8 @@ from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import check_places
 from hashmatch.scan.run import scan as run_scan
 
+# What is wrong with a place is for the scan to say, with the exit code it has for that.
+_PLACE: Final = click.Path(readable=False, path_type=Path)
 _EXIT_CODES: Final = {
     "complete": exits.COMPLETE,
     "incomplete": exits.INCOMPLETE,
@@ -37,8 +39,8 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="A new or empty directory.")
+@click.argument("source", type=_PLACE)
+@click.option("--output", required=True, type=_PLACE, help="A new or empty directory.")
 @click.option("--case", help="The case's number.")
 @click.option("--exhibit", help="The exhibit's number.")
 @click.option("--examiner", help="Who examines.")

@@ -82,19 +82,17 @@ class Desk:
         places = {"HASHMATCH_STORE": str(self.store), "HASHMATCH_SEALING_KEY": str(key)}
         return {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160", **places}
 
-    def run(self, *words: str | bytes | Path, before: Iterable[str] = (), **how: Any) -> Done:
-        """Run one command; `before` stands in front of it (strace and the like)."""
-        how = {"env": self.environment} | how
-        done: Done = subprocess.run([*before, HASHMATCH, *words], capture_output=True, check=False, text=False, **how)
-        return done
-
-    def start(self, *words: str | bytes | Path, **how: Any) -> Process:
-        """Start one command in a process group of its own."""
-        how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-        process: Process = subprocess.Popen(
-            [HASHMATCH, *words], env=self.environment, start_new_session=True, text=False, **how
+    def run(self, *words: str | bytes | Path, before: Iterable[str] = (), given: bytes = b"") -> Done:
+        """Run one command; `before` stands in front of it (strace and the like), `given` is its standard input."""
+        return subprocess.run(
+            [*before, HASHMATCH, *words], env=self.environment, input=given, capture_output=True, check=False
         )
-        return process
+
+    def start(self, *words: str | bytes | Path, terminal: int = subprocess.PIPE) -> Process:
+        """Start one command in a process group of its own, with its output to be read or on a terminal."""
+        return subprocess.Popen(
+            [HASHMATCH, *words], env=self.environment, stdout=terminal, stderr=terminal, start_new_session=True
+        )
 
     def take_in(
         self, file: Path, *words: str, list_id: str = "made-up", release: str = "1", kind: str = "notable"
@@ -110,10 +108,10 @@ class Desk:
         file.write_text("".join(f"{digest}\n" for digest in digests))
         self.take_in(file, list_id=list_id, kind=kind)
 
-    def scan(self, source: str | bytes | Path, *words: str | Path, code: int = 0, **how: Any) -> Report:
+    def scan(self, source: str | bytes | Path, *words: str | Path, code: int = 0, before: Iterable[str] = ()) -> Report:
         """Scan into a new directory and check how it ended."""
         output = self.output()
-        done = self.run("scan", source, "--output", output, *words, **how)
+        done = self.run("scan", source, "--output", output, *words, before=before)
         assert done.returncode == code, f"exit {done.returncode}: {done.stderr.decode(errors='replace')}"
         return Report(output)
 

@@ -79,14 +79,14 @@ def test_results_equal_other_tools(desk: Desk, evidence: Path) -> None:
     make_tree(evidence, 10_000)
     names = desk.directory / "names"  # told by name, as hashdeep -r follows links to directories
     names.write_bytes(b"".join(b"./%b\n" % path for path in find(evidence, "-type", "f")))
-    command = ["hashdeep", "-c", "md5,sha1,sha256", "-l", "-f", names]
+    command = ["hashdeep", "-c", "md5,sha1,sha256", "-l", "-f", str(names)]
     hashed = subprocess.run(command, cwd=evidence, capture_output=True, check=True).stdout.splitlines(keepends=True)
     head, lines = hashed[:5], hashed[5:]
     listed = desk.directory / "half.hashdeep"
     listed.write_bytes(b"".join(head + [line for line in lines[::2] if not line.startswith(b"0,")]))
     desk.take_in(listed, "--format", "hashdeep")
     report = desk.scan(evidence, *WRITABLE)
-    matching = [*command, "-m", "-k", listed]
+    matching = [*command, "-m", "-k", str(listed)]
     theirs = subprocess.run(matching, cwd=evidence, capture_output=True, check=False).stdout.splitlines()
     assert report.paths("flags") == sorted(line.removeprefix(b"./") for line in theirs)
     assert {row["flags"][0]["strength"] for row in report.rows("flags")} == {"strong"}

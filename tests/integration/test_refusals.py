@@ -148,7 +148,9 @@ WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all")
 
 @needs_root
 @needs("setpriv")
-@pytest.mark.parametrize(("place", "code"), [("store", 12), ("keys", 16), ("keys/sealing.key", 16), ("../evidence", 13)])
+@pytest.mark.parametrize(
+    ("place", "code"), [("store", 12), ("keys", 16), ("keys/sealing.key", 16), ("../evidence", 13)]
+)
 def test_without_permission(place: str, code: int, listed: Desk, evidence: Path) -> None:
     """Without permission for the store, the key or the source the scan is an error; nothing is taken for empty."""
     make_files(evidence, 3)
