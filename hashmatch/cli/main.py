@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         return render.interrupted()
     except click.ClickException as error:
-        error.show()
+        render.usage_error(error)
         return exits.USAGE
     except KeyboardInterrupt:
         return render.interrupted()

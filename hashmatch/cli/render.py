@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
+from typing import Final
 
 import click
 import orjson
@@ -12,6 +15,8 @@ from hashmatch.errors import HashmatchError
 from hashmatch.lists import Imported, Listed, Verified
 from hashmatch.outcomes import Outcome
 from hashmatch.scan.request import ScanSummary
+
+_DIGEST_LIKE: Final = re.compile(r"[0-9A-Fa-f]{32,}")
 
 
 def document(value: object) -> None:
@@ -25,6 +30,13 @@ def failure(error: HashmatchError, code: int, *, as_json: bool) -> int:
     if as_json:
         document({"error": {"code": error.code, "message": str(error), "exit": code}})
     return code
+
+
+def usage_error(error: click.ClickException) -> None:
+    """Say what is wrong with the call; a digest that was given where a file or a command belongs is not repeated."""
+    said = io.StringIO()
+    error.show(said)
+    click.echo(_DIGEST_LIKE.sub("[digest]", said.getvalue()), err=True, nl=False)
 
 
 def interrupted() -> int:

@@ -82,8 +82,11 @@ def _options(field: bytes) -> frozenset[str]:
 
 
 def readable(field: bytes) -> str:
-    """Return bytes that may be no UTF-8 as text for people and reports; never to be opened again."""
-    return field.decode("utf-8", "backslashreplace")
+    """Return bytes as text that can be printed, for people and reports; never to be opened again."""
+    text = field.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def read_mounts() -> dict[int, Mount]:

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
 from hashmatch.errors import NoActiveList
@@ -15,8 +17,12 @@ from hashmatch.store.catalogue import Catalogue, Stored
 from hashmatch.store.generation import Generation, open_generation
 from hashmatch.store.layout import Layout
 from hashmatch.store.manifest import canonical
+from hashmatch.store.mapped import give_back
 from hashmatch.store.sealing import Sealer
 from hashmatch.store.views import sweep
+
+# Look-ups; each may make some 128 KiB of mapped tables resident, and looking costs 10 microseconds.
+_LOOK_AT_MEMORY_EVERY: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,10 @@ class PinnedList:
 class Snapshot:
     """Knows the digests of every pinned list. Threads may share it."""
 
-    def __init__(self, pinned: Sequence[tuple[Stored, Generation]], sealer: Sealer) -> None:
+    def __init__(self, pinned: Sequence[tuple[Stored, Generation]], sealer: Sealer, views: Path) -> None:
         self._sealer = sealer
+        self._views = views
+        self._found = 0
         self._generations = [generation for _, generation in pinned]
         self.lists = tuple(_pinned_list(stored, generation) for stored, generation in pinned)
         self.snapshot_id = snapshot_id(tuple(stored for stored, _ in pinned))
@@ -71,6 +79,9 @@ class Snapshot:
         if not asked:
             return []
         key = self._sealer.seal(algorithm, digest)
+        self._found += 1
+        if self._found % _LOOK_AT_MEMORY_EVERY == 0:
+            give_back(self._views)
         return [(number, posting) for number, find in asked for posting in find(key)]
 
     def check_canaries(self) -> None:
@@ -126,7 +137,7 @@ def open_snapshot(layout: Layout, sealer: Sealer) -> Iterator[Snapshot]:
             for stored in active
         ]
         sweep(layout.views)
-        yield Snapshot(pinned, sealer)
+        yield Snapshot(pinned, sealer, layout.views)
 
 
 def _pinned_list(stored: Stored, generation: Generation) -> PinnedList:

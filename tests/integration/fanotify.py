@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# fanotify_init(2), fanotify_mark(2)
+# From the manual pages of fanotify_init and fanotify_mark.
 _CLOEXEC: Final = 0x01
 _CLASS_CONTENT: Final = 0x04
 _MARK_ADD: Final = 0x01

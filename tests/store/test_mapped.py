@@ -1,0 +1,36 @@
+"""Mapped tables do not fill the memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hashmatch.config import Settings
+from hashmatch.digests import Algorithm
+from hashmatch.lists import open_lists
+from hashmatch.store import mapped
+from tests.madeup import digests, take_in, write_list
+
+ENTRIES = 60_000
+
+
+def test_pages_are_given_back_and_every_answer_stays_right(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no mapped page to spare, every digest is found all the same, and the tables are not resident."""
+    listed = digests(ENTRIES)
+    take_in(settings, write_list(tmp_path / "list", listed))
+    monkeypatch.setattr(mapped, "RESIDENT_LIMIT", 0)
+    with open_lists(settings) as snapshot:
+        for digest in listed:
+            assert len(snapshot.find(Algorithm.MD5, digest)) == 1
+        resident = mapped.resident_files()
+        assert mapped.give_back(settings.store / "views")
+        assert mapped.resident_files() < resident
+
+
+def test_nothing_is_done_below_the_limit(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that holds little is left alone."""
+    monkeypatch.setattr(mapped, "RESIDENT_LIMIT", 1 << 40)
+    assert not mapped.give_back(settings.store / "views")
