@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 MIB = 1 << 20
-_SAMPLE_EVERY = 0.05  # seconds
+_SAMPLE_EVERY = 0.3  # seconds; reading the map of a process of gigabytes takes some of them
 
 
 @dataclass(frozen=True, slots=True)
