@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from typing import Final
@@ -12,6 +13,7 @@ import orjson
 
 from hashmatch.cli import exits
 from hashmatch.errors import HashmatchError
+from hashmatch.evidence.mounts import readable
 from hashmatch.lists import Imported, Listed, Verified
 from hashmatch.outcomes import Outcome
 from hashmatch.scan.request import ScanSummary
@@ -25,10 +27,11 @@ def document(value: object) -> None:
 
 
 def failure(error: HashmatchError, code: int, *, as_json: bool) -> int:
-    """Say what went wrong and return `code`."""
-    click.echo(f"hashmatch: {error}", err=True)
+    """Say what went wrong, on one line whatever names stand in it, and return `code`."""
+    message = readable(os.fsencode(str(error)))
+    click.echo(f"hashmatch: {message}", err=True)
     if as_json:
-        document({"error": {"code": error.code, "message": str(error), "exit": code}})
+        document({"error": {"code": error.code, "message": message, "exit": code}})
     return code
 
 
@@ -36,7 +39,8 @@ def usage_error(error: click.ClickException) -> None:
     """Say what is wrong with the call; a digest that was given where a file or a command belongs is not repeated."""
     said = io.StringIO()
     error.show(said)
-    click.echo(_DIGEST_LIKE.sub("[digest]", said.getvalue()), err=True, nl=False)
+    for line in said.getvalue().splitlines():
+        click.echo(_DIGEST_LIKE.sub("[digest]", readable(os.fsencode(line))), err=True)
 
 
 def interrupted() -> int:
@@ -160,4 +164,4 @@ def scanned_text(summary: ScanSummary) -> None:
     for warning in orjson.loads(summary.report.read_bytes())["warnings"]:
         click.echo(f"  note: {warning}")
     click.echo(f"  result digest {summary.listed.result_digest}")
-    click.echo(f"  report        {summary.report}")
+    click.echo(f"  report        {readable(os.fsencode(summary.report))}")

@@ -149,6 +149,21 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "desk")
 
 
+@pytest.fixture(scope="session")
+def listed_once(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Return a desk with a list on which no file of any evidence stands."""
+    desk = Desk(tmp_path_factory.mktemp("listed-once"))
+    desk.list_digests(["0123456789abcdef" * 4])
+    return desk
+
+
+@pytest.fixture
+def listed(desk: Desk, listed_once: Desk) -> Desk:
+    """Return a desk of the test's own with a list on which nothing of the evidence stands."""
+    shutil.copytree(listed_once.directory, desk.directory, dirs_exist_ok=True)
+    return desk
+
+
 @pytest.fixture
 def evidence(tmp_path: Path) -> Iterator[Path]:
     """Return a directory for made-up evidence, which may be deeper than Python can remove."""

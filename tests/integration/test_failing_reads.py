@@ -20,13 +20,6 @@ BLOCKS = 60
 needs_fanotify = pytest.mark.skipif(not fanotify.works(), reason="needs the right to use fanotify")
 
 
-@pytest.fixture
-def listed(desk: Desk) -> Desk:
-    """Return a desk with a list on which nothing of the evidence stands."""
-    desk.list_digests(["0123456789abcdef" * 4])
-    return desk
-
-
 def scan_with_error(desk: Desk, evidence: Path, file: Path, calls: str, when: int) -> tuple[Report, int]:
     """Scan while the n-th of some calls on a file fails with EIO; return also how many bytes it gave before that."""
     trace = desk.directory / f"trace-{calls}-{when}"

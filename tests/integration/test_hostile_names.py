@@ -113,28 +113,30 @@ def check_harmless(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", [b"\x1b[31mred\ntwo", b"\xff\xfe", "\u202egpj".encode()])
-def test_names_in_messages_are_harmless(name: bytes, desk: Desk, evidence: Path) -> None:
+def test_names_in_messages_are_harmless(name: bytes, listed: Desk, evidence: Path) -> None:
     """A source or an output whose own name is hostile does no harm in messages and in the report either."""
-    desk.list_digests(["0123456789abcdef" * 4])
     source = os.path.join(os.fsencode(evidence), name)
-    absent = desk.run("scan", source, "--output", desk.output(), *WRITABLE)
+    absent = listed.run("scan", source, "--output", listed.output(), *WRITABLE)
     assert absent.returncode == 13
     check_harmless(absent.stderr + absent.stdout)
+    no_list = listed.run("lists", "import", source, "--json")
+    assert no_list.returncode == 2
+    check_harmless(no_list.stderr + no_list.stdout)
     os.mkdir(source)
     with open(os.path.join(source, b"file"), "wb") as file:
         file.write(b"content")
-    beneath = desk.run("scan", source, "--output", os.path.join(source, b"report"), *WRITABLE)
+    beneath = listed.run("scan", source, "--output", os.path.join(source, b"report"), *WRITABLE)
     assert beneath.returncode == 13
     check_harmless(beneath.stderr + beneath.stdout)
-    writable = desk.run("scan", source, "--output", desk.output())
+    writable = listed.run("scan", source, "--output", listed.output())
     assert writable.returncode == 13
     check_harmless(writable.stderr + writable.stdout)
-    output = os.path.join(os.fsencode(desk.directory), b"report " + name)
-    done = desk.run("scan", source, "--output", output, *WRITABLE)
+    output = os.path.join(os.fsencode(listed.directory), b"report " + name)
+    done = listed.run("scan", source, "--output", output, *WRITABLE)
     assert done.returncode == 0, done.stderr
     check_harmless(done.stderr + done.stdout)
     with open(os.path.join(output, b"report.json"), "rb") as file:
         check_harmless(file.read())
-    again = desk.run("scan", source, "--output", output, *WRITABLE)
+    again = listed.run("scan", source, "--output", output, *WRITABLE)
     assert again.returncode == 2
     check_harmless(again.stderr + again.stdout)

@@ -16,13 +16,6 @@ from tests.integration.command import WRITABLE, Desk, find, make_files
 NOTHING = ["0123456789abcdef" * 4]
 
 
-@pytest.fixture
-def listed(desk: Desk) -> Desk:
-    """Return a desk with a list."""
-    desk.list_digests(NOTHING)
-    return desk
-
-
 def refused(desk: Desk, code: int, source: Path, *words: str | Path, output: Path | None = None) -> str:
     """Scan, expect the exit code, and return what was said; there is no report then."""
     output = output or desk.output()

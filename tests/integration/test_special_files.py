@@ -14,13 +14,6 @@ from tests.evidence.mounting import bound, needs_mounts, needs_root
 from tests.integration.command import WRITABLE, Desk, find, make_files, sha256sum
 
 
-@pytest.fixture
-def listed(desk: Desk) -> Desk:
-    """Return a desk with a list on which nothing of the evidence stands."""
-    desk.list_digests(["0123456789abcdef" * 4])
-    return desk
-
-
 def test_zoo(listed: Desk, evidence: Path) -> None:
     """FIFO, socket and links of every kind are excluded under their names, and the scan does not hang or stray."""
     os.mkfifo(evidence / "fifo")

@@ -21,20 +21,20 @@ SMALL = 3_000
 
 @pytest.fixture
 def long_evidence(evidence: Path) -> Path:
-    """Return a tree of small files and, in a directory beside them, one that takes long to read."""
-    make_files(evidence, SMALL, each_directory=SMALL)
-    os.rename(evidence / "d00000", evidence / "small")
+    """Return a tree of small files and, in the directory that is walked after them, one that takes long to read."""
+    for number in range(SMALL):
+        (evidence / f"small {number}").write_text(f"content {number}")
     (evidence / "slow").mkdir()
     with (evidence / "slow" / "large").open("wb") as file:
         file.truncate(1 << 40)
     return evidence
 
 
-def listed(desk: Desk, evidence: Path) -> list[bytes]:
+def list_half(desk: Desk, evidence: Path) -> list[bytes]:
     """List every second small file; return their paths."""
-    chosen = find(evidence / "small", "-type", "f")[::2]
-    desk.list_digests(sha256sum(evidence / "small", chosen).values())
-    return [b"small/" + path for path in chosen]
+    chosen = find(evidence, "-maxdepth", "1", "-type", "f")[::2]
+    desk.list_digests(sha256sum(evidence, chosen).values())
+    return chosen
 
 
 def started(desk: Desk, evidence: Path, output: Path, *words: str) -> tuple[Process, list[int]]:
@@ -48,9 +48,9 @@ def started(desk: Desk, evidence: Path, output: Path, *words: str) -> tuple[Proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number: signal.Signals, desk: Desk, long_evidence: Path) -> None:
     """Ctrl-C at the terminal, or SIGTERM, ends in a report marked interrupted with what was examined until then."""
-    chosen = set(listed(desk, long_evidence))
+    chosen = set(list_half(desk, long_evidence))
     process, _ = started(desk, long_evidence, desk.directory / "report")
-    wait_for(lambda: _quiet(desk.directory / "report"), seconds=20)
+    time.sleep(1)  # for the other worker to come to an end of the small files
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
@@ -60,20 +60,14 @@ def test_interrupted(number: signal.Signals, desk: Desk, long_evidence: Path) ->
     assert any("interrupted" in warning for warning in report.document["warnings"])
     assert sum(report.outcomes) + report.counts["not_reached"] == len(find(long_evidence))
     assert set(report.paths("flags")) <= chosen
-    assert report.counts["not_reached"] >= 1
+    assert SMALL / 2 < report.counts["match"] + report.counts["no_match"] <= SMALL
     assert b"slow/large" not in report.paths("flags") + report.paths("not_examined") + report.paths("excluded")
     assert (report.directory / "flags.jsonl").exists()
 
 
-def _quiet(output: Path) -> bool:
-    """Tell that the small files have had their time: a second since the journal was begun."""
-    return (output / "journal").exists() and time.time() - (output / "journal").stat().st_ctime > 1
-
-
-def test_second_interrupt_insists(desk: Desk, long_evidence: Path) -> None:
+def test_second_interrupt_insists(listed: Desk, long_evidence: Path) -> None:
     """A second Ctrl-C ends the scan at once, without a report that would look whole."""
-    listed(desk, long_evidence)
-    process, _ = started(desk, long_evidence, desk.directory / "report")
+    process, _ = started(listed, long_evidence, listed.directory / "report")
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
@@ -81,39 +75,38 @@ def test_second_interrupt_insists(desk: Desk, long_evidence: Path) -> None:
     process.communicate(timeout=30)
     assert time.monotonic() - begun < 10
     assert process.returncode == 130
-    if (desk.directory / "report" / "report.json").exists():
-        assert Report(desk.directory / "report").document["status"] == "interrupted"
+    if (listed.directory / "report" / "report.json").exists():
+        assert Report(listed.directory / "report").document["status"] == "interrupted"
 
 
-def test_no_process_outlives_a_killed_scan(desk: Desk, long_evidence: Path) -> None:
+def test_no_process_outlives_a_killed_scan(listed: Desk, long_evidence: Path) -> None:
     """When the scan itself is killed its workers end, there is no report, and the next scan sweeps its view."""
-    listed(desk, long_evidence)
-    process, workers = started(desk, long_evidence, desk.directory / "report")
+    process, workers = started(listed, long_evidence, listed.directory / "report")
     process.kill()
     process.communicate(timeout=30)
     wait_for(lambda: not any(os.path.exists(f"/proc/{worker}/exe") for worker in workers), seconds=10)
-    assert not (desk.directory / "report" / "report.json").exists()
+    assert not (listed.directory / "report" / "report.json").exists()
     (long_evidence / "slow" / "large").unlink()
-    desk.scan(long_evidence, *WRITABLE)
-    assert [path for path in (desk.store / "views").iterdir() if path.is_dir()] == []
+    listed.scan(long_evidence, *WRITABLE)
+    assert [path for path in (listed.store / "views").iterdir() if path.is_dir()] == []
 
 
 def test_worker_that_is_killed_once(desk: Desk, long_evidence: Path) -> None:
     """A worker that is killed amid a scan is replaced; the scan is complete and nothing is lost."""
     os.truncate(long_evidence / "slow" / "large", 1 << 28)
-    chosen = listed(desk, long_evidence)
+    chosen = list_half(desk, long_evidence)
     process, (worker, *_) = started(desk, long_evidence, desk.directory / "report")
     os.kill(worker, signal.SIGKILL)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     report = Report(desk.directory / "report")
     assert report.paths("flags") == chosen
-    assert report.outcomes == (len(chosen), SMALL - len(chosen) + 1, 0, 2)
+    assert report.outcomes == (len(chosen), SMALL - len(chosen) + 1, 0, 1)
 
 
 def test_file_that_kills_each_worker(desk: Desk, long_evidence: Path) -> None:
     """A file at which every worker dies is not examined, for that reason; all others are."""
-    chosen = listed(desk, long_evidence)
+    chosen = list_half(desk, long_evidence)
     process, _ = started(desk, long_evidence, desk.directory / "report")
     while process.poll() is None:
         for worker in readers(process.pid, long_evidence / "slow" / "large"):
@@ -124,11 +117,11 @@ def test_file_that_kills_each_worker(desk: Desk, long_evidence: Path) -> None:
     report = Report(desk.directory / "report")
     assert {path: row["reason"] for path, row in report.failures().items()} == {b"slow/large": "worker_crashed"}
     assert report.paths("flags") == chosen
-    assert report.outcomes == (len(chosen), SMALL - len(chosen), 1, 2)
+    assert report.outcomes == (len(chosen), SMALL - len(chosen), 1, 1)
 
 
 @needs_mounts
-@pytest.mark.parametrize("kibibytes", [4, 64, 256, 1024])
+@pytest.mark.parametrize("kibibytes", [4, 1024])
 def test_disk_full(kibibytes: int, desk: Desk, evidence: Path, tmp_path: Path) -> None:
     """Where the output's disk fills, at whatever point, the scan ends with its own code and without report.json."""
     make_files(evidence, 1)
@@ -163,6 +156,6 @@ def test_terminal(desk: Desk, evidence: Path) -> None:
     assert "━" in text
     assert re.search(r"2,001 files.*MB/s.*ETA.*1 matches", text)
     assert "]0;" not in text
-    assert "COMPLETE: 2,006 entries seen" in text
+    assert "COMPLETE: 2,005 entries seen" in text
     plain = desk.run("scan", evidence, "--output", desk.output(), *WRITABLE)
     assert not re.search(rb"[^\n -~]", plain.stdout + plain.stderr)

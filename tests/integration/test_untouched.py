@@ -23,17 +23,16 @@ _OPENS = ("open", "openat", "openat2")
 
 
 @needs("strace")
-def test_no_system_call_could_write(desk: Desk, evidence: Path) -> None:
+def test_no_system_call_could_write(listed: Desk, evidence: Path) -> None:
     """Of all that the processes of a scan ask of the kernel, nothing beneath the source could change it."""
     make_files(evidence, 300)
     (evidence / "empty").touch()
     (evidence / "out of here").symlink_to("/etc/hostname")
-    desk.list_digests(["0123456789abcdef" * 4])
-    trace = desk.directory / "trace"
+    trace = listed.directory / "trace"
     calls = ",".join(_OPENS + _CHANGES)
     # Without what is written (-s 0), a path in a line is one that the call is about.
     strace = ("strace", "-f", "-qq", "-y", "-s", "0", "-e", f"trace=?{calls.replace(',', ',?')}", "-o", str(trace))
-    report = desk.scan(evidence, *WRITABLE, before=strace)
+    report = listed.scan(evidence, *WRITABLE, before=strace)
     assert report.counts["seen"] == len(find(evidence))
     lines = trace.read_text(errors="replace").splitlines()
     # With -y a descriptor is followed by its path, on the left for the directory, on the right for what was opened.
@@ -60,18 +59,17 @@ def let_reading_show(root: Path, paths: Iterable[bytes]) -> None:
         os.utime(os.path.join(os.fsencode(root), path), ns=(10**18, 2 * 10**18), follow_symlinks=False)
 
 
-def test_times_stay(desk: Desk, evidence: Path) -> None:
+def test_times_stay(listed: Desk, evidence: Path) -> None:
     """A scan of a writable tree of 10,000 files leaves every access, modification and change time as it was."""
-    control = desk.directory / "control"
+    control = listed.directory / "control"
     control.write_text("read by the test")
     make_files(evidence, 10_000)
     (evidence / "link").symlink_to("nowhere")
     paths = [b".", *find(evidence)]
     let_reading_show(evidence, paths)
-    let_reading_show(desk.directory, [b"control"])
+    let_reading_show(listed.directory, [b"control"])
     before = times(evidence, paths)
-    desk.list_digests(["0123456789abcdef" * 4])
-    report = desk.scan(evidence, *WRITABLE)
+    report = listed.scan(evidence, *WRITABLE)
     assert times(evidence, paths) == before
     assert report.counts["no_match"] == 10_000
     assert report.counts["atime_risked"] == 0
