@@ -28,7 +28,7 @@ def document(value: object) -> None:
 
 def failure(error: HashmatchError, code: int, *, as_json: bool) -> int:
     """Say what went wrong, on one line whatever names stand in it, and return `code`."""
-    message = readable(os.fsencode(str(error)))
+    message = _presentable(str(error))
     click.echo(f"hashmatch: {message}", err=True)
     if as_json:
         document({"error": {"code": error.code, "message": message, "exit": code}})
@@ -36,11 +36,16 @@ def failure(error: HashmatchError, code: int, *, as_json: bool) -> int:
 
 
 def usage_error(error: click.ClickException) -> None:
-    """Say what is wrong with the call; a digest that was given where a file or a command belongs is not repeated."""
+    """Say what is wrong with the call."""
     said = io.StringIO()
     error.show(said)
     for line in said.getvalue().splitlines():
-        click.echo(_DIGEST_LIKE.sub("[digest]", readable(os.fsencode(line))), err=True)
+        click.echo(_presentable(line), err=True)
+
+
+def _presentable(line: str) -> str:
+    """Return a line that may repeat what a person typed: no control characters, and no digest."""
+    return _DIGEST_LIKE.sub("[digest]", readable(os.fsencode(line)))
 
 
 def interrupted() -> int:

@@ -7,6 +7,7 @@ it is raised and the work is thrown away.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -67,5 +68,10 @@ def make_directories(path: Path) -> None:
 def _put(path: Path, content: bytes) -> None:
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
-    write_new(draft, content)
-    os.rename(draft, path)
+    try:
+        write_new(draft, content)
+        os.rename(draft, path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise

@@ -148,7 +148,7 @@ def few_descriptors(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
-@pytest.mark.parametrize("count", range(8, 33, 3))
+@pytest.mark.parametrize("count", [8, 12, 16, 24])
 def test_few_descriptors_never_give_a_wrong_answer(tmp_path: Path, count: int) -> None:
     """With too few an import or look-up fails and says so; what is answered is right, and the store stays whole."""
     trial = Trial(tmp_path / "trial")

@@ -71,7 +71,7 @@ def test_killed_at_every_system_call_that_changes_the_disk(tmp_path: Path) -> No
     assert longest < 5
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(160, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(160, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     """Wherever the signal hits, the old release or the new one answers, whole and alone."""
     trial = Trial(tmp_path / "trial")

@@ -73,7 +73,7 @@ def expected(table: list[Row], algorithm: Algorithm, octets: bytes) -> list[tupl
     return found
 
 
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=20, deadline=None)
 @given(rows)
 def test_every_listed_digest_is_found_with_all_that_was_said_of_it(table: list[Row]) -> None:
     """Each digest has a posting for each different entry, tied by its line; other digests have none."""
