@@ -23,12 +23,15 @@ class ReadRules:
         device: `st_dev` that every file must have; another one is a mount crossed unawares. None allows any.
         max_bytes: files larger than this are not read (`FailureReason.BUDGET`); None for no limit.
         defer_links: report a file that has several names instead of reading it, so that it is read once.
+        sizes: read only files of these sizes: ascending unsigned 64-bit numbers in the machine's byte order, end to
+            end. Every other file is `unlisted_size`. None to read files of any size.
     """
 
     algorithms: tuple[Algorithm, ...]
     device: int | None = None
     max_bytes: int | None = None
     defer_links: bool = False
+    sizes: bytes | None = None
 
 
 class FileResult(NamedTuple):
@@ -47,6 +50,7 @@ class FileResult(NamedTuple):
         deferred: the file has several names and was not read.
         atime_risked: O_NOATIME was refused, so only a read-only mount kept the access time.
         allocated: bytes of storage the file takes (`st_blocks` * 512).
+        unlisted_size: the file was opened and not read, because its size is none of `ReadRules.sizes`.
     """
 
     name: bytes
@@ -61,6 +65,7 @@ class FileResult(NamedTuple):
     deferred: bool
     atime_risked: bool
     allocated: int
+    unlisted_size: bool = False
 
 
 class Engine(Protocol):
