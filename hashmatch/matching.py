@@ -21,20 +21,6 @@ class KnownHashes(Protocol):
         """
         ...
 
-    def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
-        """Return the positions of the files any of whose digests may be listed; those of no other file are.
-
-        A quick first question for many files at once: whoever is not among the answer needs no `find`.
-
-        Args:
-            algorithms: of each file's digests, in their order.
-            digests: one tuple a file.
-
-        Raises:
-            StoreDamaged: the store cannot answer.
-        """
-        ...
-
 
 class Agreement(NamedTuple):
     """What one list says of a file under one of its categories, and how far to believe it."""

@@ -31,6 +31,20 @@ class PinnedSnapshot(KnownHashes, Protocol):
         """The algorithms that some list has digests of."""
         ...
 
+    def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
+        """Return the positions of the files any of whose digests may be listed; those of no other file are.
+
+        A quick first question for many files at once: whoever is not among the answer needs no `find`.
+
+        Args:
+            algorithms: of each file's digests, in their order.
+            digests: one tuple a file.
+
+        Raises:
+            StoreDamaged: the store cannot answer.
+        """
+        ...
+
     def check_canaries(self) -> None:
         """Raise StoreDamaged unless digests that are known to be there are found."""
         ...
