@@ -21,7 +21,9 @@ from hashmatch.digests import ALL_ALGORITHMS
 from hashmatch.errors import ListFormatError, StoreDamaged, StoreUnwritable
 from hashmatch.hashlists.entries import Category, ParsedPiece, Piece
 from hashmatch.store import database
-from hashmatch.store.layout import DATABASE, QUARANTINE
+from hashmatch.store.filter import salt_for
+from hashmatch.store.filterbuild import Joiner
+from hashmatch.store.layout import DATABASE, FILTER, QUARANTINE
 from hashmatch.store.manifest import Canary, PinnedFile
 from hashmatch.store.pool import Pool
 from hashmatch.store.postings import MAX_CATEGORY
@@ -101,6 +103,7 @@ class Built:
     records: int
     content_root: str
     files: tuple[PinnedFile, ...]
+    filter: PinnedFile
     canaries: tuple[Canary, ...]
 
 
@@ -113,7 +116,7 @@ def build_generation(
     pool: Pool,
     progress: Callable[[str, int], None],
 ) -> Built:
-    """Build `staging/db` and `staging/quarantine.jsonl`.
+    """Build `staging/db`, `staging/filter.bin` and `staging/quarantine.jsonl`.
 
     Args:
         staging: an empty directory.
@@ -136,12 +139,14 @@ def build_generation(
     shutil.rmtree(staging / _RUNS)
     files = pin_files(directory, _keep_sealed_files(directory))
     progress("verify", 0)
-    found = read_contents(views, directory, files, pool)
+    with (staging / FILTER).open("xb") as file:
+        found = read_contents(views, directory, files, pool, tally.digests, Joiner(salt_for(ledger.root), file.write))
     if (found.records, found.root) != (count, ledger.root):
         raise StoreDamaged(
             f"{directory}: read back {found.records} records, expected {count}; or their content differs"
         )
-    return Built(tally, categories.categories, count, ledger.root, files, ledger.canaries())
+    (pinned,) = pin_files(staging, [FILTER])
+    return Built(tally, categories.categories, count, ledger.root, files, pinned, ledger.canaries())
 
 
 def _seal(

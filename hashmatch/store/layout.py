@@ -11,6 +11,7 @@ from hashmatch.errors import UsageError
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "db"
+FILTER: Final = "filter.bin"
 QUARANTINE: Final = "quarantine.jsonl"
 
 _LIST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -42,7 +42,7 @@ class Contradiction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digests: int
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A sealed generation.
 
     Attributes:
@@ -65,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canaries: keys that must be found whenever the generation is opened.
         sealing_key_id: which key sealed it.
         tool: name and version that built it.
+        filter: the file that rules out most absent keys; None in generations that were built without one.
     """
 
     format: int
@@ -93,6 +94,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canaries: tuple[Canary, ...]
     sealing_key_id: str
     tool: str
+    filter: PinnedFile | None = None
 
 
 def canonical(value: object) -> bytes:
