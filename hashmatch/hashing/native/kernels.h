@@ -46,9 +46,9 @@ void digester_blocks(struct digester *, unsigned algorithms, const uint8_t *data
 void digester_finish(const struct digester *, unsigned algorithms, const uint8_t *tail, size_t length,
                      uint8_t out[ALGORITHMS][MOST_DIGEST]);
 
-/* Copy state words between a lane and a digester; `length` and `data` are left alone. */
-void lanes_put(struct lanes *, unsigned lane, const struct digester *);
-void lanes_take(const struct lanes *, unsigned lane, struct digester *);
+/* Copy the state words of the algorithms asked for between a lane and a digester; `length` and `data` are left alone. */
+void lanes_put(struct lanes *, unsigned lane, const struct digester *, unsigned algorithms);
+void lanes_take(const struct lanes *, unsigned lane, struct digester *, unsigned algorithms);
 
 /*
  * Advance every lane of the bit mask `active` (not 0) by `blocks` whole blocks, and its `data` behind them. Idle lanes
@@ -62,6 +62,26 @@ void lanes_advance(struct lanes *, uint32_t active, unsigned algorithms, size_t 
  */
 void digesters_advance(struct digester *const streams[], const uint8_t *const data[], unsigned count,
                        unsigned algorithms, size_t blocks);
+
+/* Whole blocks of one stream among many; the stream must differ from the others'. */
+struct stretch {
+    struct digester *stream;
+    const uint8_t *data;
+    size_t blocks;
+};
+
+/* Compress stretches of any lengths: lanes are refilled as stretches end. Sorts them, the longest first. */
+void stretches_advance(struct stretch *, size_t count, unsigned algorithms);
+
+/* The end of one stream among many: less than BLOCK bytes, and where its digests go, as for digester_finish. */
+struct ending {
+    const struct digester *stream;
+    const uint8_t *tail;
+    size_t length;
+    uint8_t (*out)[MOST_DIGEST];
+};
+
+void endings_finish(const struct ending *, size_t count, unsigned algorithms);
 
 /*
  * The kernel in use: the fastest this processor can run, unless another was asked for by name. Names are listed fastest
