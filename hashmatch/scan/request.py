@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hashmatch.digests import Algorithm
+from hashmatch.hashing.choice import EngineChoice
 from hashmatch.matching import KnownHashes
 from hashmatch.reports.counts import ReadingCounts
 from hashmatch.reports.findings import PinnedList
@@ -58,7 +59,8 @@ class ScanRequest:
         source: the directory the evidence is mounted on.
         output: a new or empty directory.
         digests: algorithms to compute; None for all that the pinned lists can use.
-        workers: processes that read.
+        workers: threads or processes that read.
+        engine: which one hashes.
         allow_writable: why a source that can be written to is scanned all the same.
         cross_mounts: go into file systems mounted inside the source.
         max_file_size: bytes; larger files are not read, and the report says which; None for no limit.
@@ -70,6 +72,7 @@ class ScanRequest:
     case: CaseFields = field(default_factory=CaseFields)
     digests: tuple[Algorithm, ...] | None = None
     workers: int = 1
+    engine: EngineChoice = EngineChoice.AUTO
     allow_writable: str | None = None
     cross_mounts: bool = False
     max_file_size: int | None = None

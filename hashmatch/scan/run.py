@@ -12,6 +12,7 @@ from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.outside import check_outside
 from hashmatch.evidence.source import SourceFacts, check_source
 from hashmatch.evidence.tree import walk
+from hashmatch.hashing.choice import use_native
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.outcomes import Outcome
 from hashmatch.reports.counts import FindingCounts
@@ -25,10 +26,10 @@ from hashmatch.scan.examiner import OpenEvidence
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.pools import open_pool
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
 from hashmatch.scan.source import source_document, source_warnings
 from hashmatch.scan.stopping import stopping_on_signals
-from hashmatch.scan.workers import WorkerPool
 
 
 def _silent(_: ScanProgress) -> None:
@@ -105,6 +106,7 @@ def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> tuple[SourceFact
     """Make sure that the scan can be done before anything is written, then make the output directory."""
     if request.workers < 1:
         raise UsageError(f"workers: expected 1 or more, got {request.workers}")
+    use_native(request.engine)
     source = check_places(request)
     algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
     snapshot.check_canaries()
@@ -120,7 +122,7 @@ def _examine(
     open_evidence = OpenEvidence.of(source, rules, cross_mounts=request.cross_mounts)
     root = open_root(source.path_bytes)
     try:
-        with HardLinks(request.output) as links, WorkerPool(request.workers, open_evidence) as pool:
+        with HardLinks(request.output) as links, open_pool(open_evidence, request.workers, request.engine) as pool:
             examination = Examination(source, ledger, links, pool, stopped, progress)
             ended_early = examination.run(walk(root, cross_mounts=request.cross_mounts, ntfs=source.ntfs))
             return pool.engine(), ended_early
@@ -140,6 +142,7 @@ def _options(request: ScanRequest, algorithms: tuple[Algorithm, ...]) -> dict[st
         "digests": [algorithm.label for algorithm in algorithms],
         "digests_asked": request.digests is not None,
         "workers": request.workers,
+        "engine": str(request.engine),
         "allow_writable": request.allow_writable,
         "cross_mounts": request.cross_mounts,
         "max_file_size": request.max_file_size,
