@@ -15,11 +15,11 @@ from hashmatch.cli.progress import scan_progress
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.hashing.choice import EngineChoice
-from hashmatch.lists import open_lists
 from hashmatch.reports.header import CaseFields
 from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import check_places
 from hashmatch.scan.run import scan as run_scan
+from hashmatch.store.opening import open_lists
 
 # What is wrong with a place is for the scan to say, with the exit code it has for that.
 _PLACE: Final = click.Path(readable=False, path_type=Path)
