@@ -54,6 +54,7 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--allow-writable", metavar="REASON", help="Scan a source that is not read-only; the report says why.")
 @click.option("--cross-mounts", is_flag=True, help="Go into file systems that are mounted inside SOURCE.")
 @click.option("--max-file-size", type=click.IntRange(0), metavar="BYTES", help="Do not read larger files [no limit].")
+@click.option("--skip-by-size", is_flag=True, help="Do not read files of a size that no entry of any list has.")
 @json_option
 @click.pass_obj
 def scan(
@@ -70,6 +71,7 @@ def scan(
     allow_writable: str | None,
     cross_mounts: bool,
     max_file_size: int | None,
+    skip_by_size: bool,
     as_json: bool,
 ) -> int:
     """Hash every file beneath SOURCE once and flag those that are on an active list.
@@ -87,6 +89,7 @@ def scan(
         allow_writable=allow_writable,
         cross_mounts=cross_mounts,
         max_file_size=max_file_size,
+        skip_by_size=skip_by_size,
         kept_outside=(settings.store, settings.sealing_key),
     )
     started = datetime.now(UTC)

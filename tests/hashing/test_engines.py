@@ -6,11 +6,14 @@ import errno
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -412,6 +415,45 @@ def test_no_descriptor_is_left_open(engine: Engine, tmp_path: Path, directory: i
     before = len(os.listdir("/proc/self/fd"))
     engine.digest_files(directory, [b"f", b"gone", b"fifo"] * 20, ReadRules(ALL_ALGORITHMS, max_bytes=1))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@given(
+    sizes=st.sets(st.integers(0, 40) | st.integers(2**63, 2**64 - 1), max_size=30),
+    present=st.lists(st.integers(0, 40), max_size=20),
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_files_of_other_sizes_are_not_read(engine: Engine, tmp_path: Path, sizes: set[int], present: list[int]) -> None:
+    """Exactly the files that are not empty and whose size is not among the given ones; all else is as without."""
+    root = tmp_path / "sized"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    names = [b"%d" % number for number in range(len(present))]
+    for name, size in zip(names, present, strict=True):
+        (root / name.decode()).write_bytes(b"x" * size)
+    directory = os.open(root, os.O_RDONLY)
+    try:
+        everything = engine.digest_files(directory, names, ALL)
+        rules = replace(ALL, sizes=array("Q", sorted(sizes)).tobytes())
+        for read, result in zip(everything, engine.digest_files(directory, names, rules), strict=True):
+            unlisted = read.size not in sizes | {0}
+            assert result == (read._replace(digests=(), bytes_read=0, unlisted_size=True) if unlisted else read)
+    finally:
+        os.close(directory)
+
+
+def test_sizes_come_after_every_other_reason(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file that is no regular one, is elsewhere, too large, or has several names keeps the result it has."""
+    none = replace(ALL, sizes=b"")
+    (tmp_path / "f").write_bytes(b"abc")
+    os.link(tmp_path / "f", tmp_path / "g")
+    os.mkfifo(tmp_path / "fifo")
+    assert digest(engine, directory, b"f", none).unlisted_size
+    assert digest(engine, directory, b"fifo", none).failure is FailureReason.UNSTABLE
+    assert digest(engine, directory, b"gone", none).failure is FailureReason.VANISHED
+    assert digest(engine, directory, b"f", replace(none, device=1)).errno == errno.EXDEV
+    assert digest(engine, directory, b"f", replace(none, max_bytes=2)).failure is FailureReason.BUDGET
+    deferred = digest(engine, directory, b"f", replace(none, defer_links=True))
+    assert (deferred.deferred, deferred.unlisted_size) == (True, False)
 
 
 def test_description() -> None:
