@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final
 from hashmatch import __version__
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.errors import ListFormatError, NoActiveList, SealingKeyError, StoreError
+from hashmatch.errors import ListFormatError, NoActiveList, StoreError
 from hashmatch.hashlists.authority import SignatureState, admit
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import open_list
@@ -24,10 +23,10 @@ from hashmatch.store.catalogue import Catalogue, Stored, require_release, writin
 from hashmatch.store.generation import open_generation
 from hashmatch.store.layout import Layout, check_list_id, check_release
 from hashmatch.store.manifest import FORMAT, Contradiction, Manifest
+from hashmatch.store.opening import check_key_outside, sealer_for_use
 from hashmatch.store.overlap import find_contradictions
 from hashmatch.store.pool import Pool
 from hashmatch.store.sealing import Sealer, load_key, make_key
-from hashmatch.store.snapshot import Snapshot, active_lists, open_snapshot
 from hashmatch.store.verify import verify_generation
 
 SMALL_LIST: Final = 8 << 20  # bytes; below this, starting worker processes costs more than they save
@@ -117,38 +116,6 @@ def sealer_for_import(settings: Settings, catalogue: Catalogue) -> Sealer:
     if not os.path.lexists(settings.sealing_key) and not catalogue.generations():
         return make_key(settings.sealing_key)
     return load_key(settings.sealing_key)
-
-
-def sealer_for_use(settings: Settings) -> Sealer:
-    """Load the sealing key for looking up.
-
-    Raises:
-        SealingKeyError: it is beneath the store, absent or unusable.
-    """
-    check_key_outside(settings)
-    return load_key(settings.sealing_key)
-
-
-@contextmanager
-def open_lists(settings: Settings) -> Iterator[Snapshot]:
-    """Pin the active lists and open them, to scan or to look up with.
-
-    Raises:
-        NoActiveList: nothing is active. Asked first, as a store that never had a list has no key either.
-        SealingKeyError: the key is beneath the store, absent, unusable, or not the one they were sealed with.
-        StoreDamaged: a list is not what was sealed.
-    """
-    layout = Layout(settings.store)
-    active_lists(layout)
-    with open_snapshot(layout, sealer_for_use(settings)) as snapshot:
-        yield snapshot
-
-
-def check_key_outside(settings: Settings) -> None:
-    """Refuse a key that a thief of the store would carry away with it."""
-    key, store = os.path.realpath(settings.sealing_key), os.path.realpath(settings.store)
-    if os.path.commonpath([key, store]) == store:
-        raise SealingKeyError(f"sealing key {settings.sealing_key}: expected outside the store {settings.store}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,4 +244,5 @@ def _manifest(
         sealing_key_id=sealer.key_id,
         tool=f"hashmatch {__version__}",
         filter=built.filter,
+        sizes=built.sizes,
     )

@@ -58,6 +58,7 @@ class Snapshot:
         self._sealer = sealer
         self._views = views
         self._looked_up = 0
+        self._stored = [stored for stored, _ in pinned]
         self._generations = [generation for _, generation in pinned]
         self.lists = tuple(_pinned_list(stored, generation) for stored, generation in pinned)
         self.snapshot_id = snapshot_id(tuple(stored for stored, _ in pinned))
@@ -151,6 +152,17 @@ class Snapshot:
         if self._looked_up >= _LOOK_AT_MEMORY_EVERY:
             self._looked_up = 0
             give_back(self._views, [g.filter for g in self._generations if g.filter])
+
+    def sizes(self) -> bytes:
+        """Return the sizes that entries give: ascending u64 in the machine's byte order, end to end.
+
+        Raises:
+            UsageError: the sizes of a list's entries are not all known.
+            StoreDamaged: the sizes are not those that were sealed.
+        """
+        from hashmatch.store.sizes import united_sizes  # numpy, which only a scan that skips by size pays
+
+        return united_sizes(self._stored)
 
     def check_canaries(self) -> None:
         """Check every pinned generation's canaries.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -14,9 +14,10 @@ from hashmatch.errors import StoreDamaged
 from hashmatch.store.database import Database
 from hashmatch.store.filter import Blocks, blocks_for, salt_for
 from hashmatch.store.filterbuild import Joiner, StretchOfFilter
-from hashmatch.store.layout import DATABASE, FILTER
+from hashmatch.store.layout import DATABASE, FILTER, SIZES
 from hashmatch.store.manifest import Manifest, PinnedFile
 from hashmatch.store.pool import Pool
+from hashmatch.store.sizes import SizesCheck
 from hashmatch.store.sorting import PARTITIONS, PARTITIONS_PER_ALGORITHM, partition_digest, partition_start
 from hashmatch.store.views import open_view
 
@@ -32,14 +33,16 @@ class Stretch(NamedTuple):
     first: int
     stop: int
     blocks: Blocks | None
+    sizes: Path | None
 
 
 class Read(NamedTuple):
-    """What one stretch holds: number of records, digests of the partitions, its part of the filter."""
+    """What one stretch holds: number of records, digests of the partitions, its part of the filter, sizes it uses."""
 
     records: int
     digests: bytes
     filter: tuple[int, bytearray] | None
+    sizes: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +60,36 @@ def read_contents(
     pool: Pool,
     digests: Mapping[str, int],
     joiner: Joiner | None,
+    sizes: Path | None,
 ) -> Contents:
-    """Read every record once, with every checksum verified, and give `joiner` the filter that the records make.
+    """Read every record once, with every checksum verified; give `joiner` the filter that the records make.
 
-    The filter is laid out by `digests`, the number of keys that each algorithm should have, by its label.
+    The filter is laid out by `digests`, the number of keys that each algorithm should have, by its label. Postings are
+    compared with the list's `sizes`, if it has any.
 
     Raises:
-        StoreDamaged: LevelDB found damage, or a pinned file is missing, exchanged or of another size.
+        StoreDamaged: LevelDB found damage, or a pinned file is missing, exchanged or of another size; or the
+            sizes are not those of the postings.
     """
     blocks = blocks_for(digests) if joiner else {}
     stretches = (
-        Stretch(views, database, files, first, first + _PARTITIONS_A_TASK, blocks.get(_algorithm_of(first)))
+        Stretch(views, database, files, first, first + _PARTITIONS_A_TASK, blocks.get(_algorithm_of(first)), sizes)
         for first in range(0, PARTITIONS, _PARTITIONS_A_TASK)
     )
     root = hashlib.sha256()
     records = 0
+    check = SizesCheck(sizes) if sizes is not None else None
     for read in pool.map(_read_stretch, stretches):
         records += read.records
         root.update(read.digests)
         if joiner and read.filter:
             joiner.add(*read.filter)
+        if check:
+            check.note(read.sizes)
     if joiner:
         joiner.finish()
+    if check:
+        check.finish()
     return Contents(records, root.hexdigest())
 
 
@@ -90,13 +101,14 @@ def verify_generation(views: Path, generation: Path, manifest: Manifest, pool: P
     """
     database = generation / DATABASE
     check_files(database, manifest.files)
-    if manifest.filter is None:
-        found = read_contents(views, database, manifest.files, pool, manifest.digests, None)
-    else:
-        check_files(generation, (manifest.filter,))
-        with (generation / FILTER).open("rb") as file:
+    check_files(generation, [file for file in (manifest.filter, manifest.sizes) if file])
+    sizes = generation / SIZES if manifest.sizes else None
+    with ExitStack() as opened:
+        joiner = None
+        if manifest.filter:
+            file = opened.enter_context((generation / FILTER).open("rb"))
             joiner = Joiner(salt_for(manifest.content_root), lambda blocks: _compare(file, blocks))
-            found = read_contents(views, database, manifest.files, pool, manifest.digests, joiner)
+        found = read_contents(views, database, manifest.files, pool, manifest.digests, joiner, sizes)
     if found.records != manifest.records:
         raise StoreDamaged(f"{database}: expected {manifest.records} records, got {found.records}")
     if found.root != manifest.content_root:
@@ -120,6 +132,7 @@ def _read_stretch(stretch: Stretch) -> Read:
     building = stretch.blocks and StretchOfFilter(
         stretch.blocks, start, start + stretch.stop - stretch.first, PARTITIONS_PER_ALGORITHM
     )
+    check = SizesCheck(stretch.sizes) if stretch.sizes is not None else None
     with open_view(stretch.views, stretch.database, stretch.files) as view, closing(Database(view)) as database:
         for number in range(stretch.first, stretch.stop):
             stop = partition_start(number + 1) if number + 1 < PARTITIONS else None
@@ -127,15 +140,17 @@ def _read_stretch(stretch: Stretch) -> Read:
             values: list[bytes] = []
             database.read_into(keys, values, partition_start(number), stop)
             total += len(keys)
-            joined = b"".join(keys)
-            digests.append(partition_digest(len(keys), joined, b"".join(values)))
+            joined_keys, joined_values = b"".join(keys), b"".join(values)
+            digests.append(partition_digest(len(keys), joined_keys, joined_values))
             if building:
-                building.add(joined)
-    return Read(total, b"".join(digests), building.finish() if building else None)
+                building.add(joined_keys)
+            if check:
+                check.values(joined_values)
+    return Read(total, b"".join(digests), building.finish() if building else None, check.used if check else b"")
 
 
 def pin_files(directory: Path, names: Sequence[str]) -> tuple[PinnedFile, ...]:
-    """Return size and SHA-256 of every file."""
+    """Return size and SHA-256 of the named files of a directory."""
     pinned = []
     for name in sorted(names):
         with (directory / name).open("rb") as file:
@@ -144,7 +159,7 @@ def pin_files(directory: Path, names: Sequence[str]) -> tuple[PinnedFile, ...]:
     return tuple(pinned)
 
 
-def check_files(directory: Path, files: tuple[PinnedFile, ...]) -> None:
+def check_files(directory: Path, files: Sequence[PinnedFile]) -> None:
     """Compare every byte of every file with its pin; this also sees damage where LevelDB keeps no checksum.
 
     Raises:
