@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, Final, TypeVar
 
 import click
 
@@ -15,6 +15,11 @@ from hashmatch.lookup import Answer, look_up
 from hashmatch.matching import Agreement
 from hashmatch.store.opening import open_lists
 from hashmatch.store.snapshot import PinnedList
+
+_STRETCH: Final = 2 << 20  # bytes; some 60,000 MD5s, enough for neighbours in the store to be asked for together
+_REMEMBERED: Final = 10_000  # different answers
+
+_Form = TypeVar("_Form")
 
 
 @click.command()
@@ -28,15 +33,38 @@ def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, as_json: bo
     A line that is no digest ends the look-up with its number; flags of the lines before it have been given.
     """
     with open_lists(settings) as snapshot:
-        answers = look_up(file, algorithm, snapshot)
+        batches = look_up(_stretches(file), algorithm, snapshot)
         if as_json:
-            results = [_result(answer, snapshot.lists) for answer in answers]
+            result = _Rendered(lambda answer: _result(answer, snapshot.lists))
+            results = [result[answer] for answers in batches for answer in answers]
             snapshot.check_canaries()
             render.document({"snapshot": snapshot.snapshot_id, "results": results})
             return
-        for answer in answers:
-            click.echo(_line(answer, snapshot.lists))
+        line = _Rendered(lambda answer: _line(answer, snapshot.lists))
+        for answers in batches:
+            click.echo("".join([line[answer] for answer in answers]), nl=False)
         snapshot.check_canaries()
+
+
+def _stretches(file: BinaryIO) -> Iterator[bytes]:
+    """Yield what there is to read: a whole stretch of a file, or the line that somebody has typed."""
+    read = getattr(file, "read1", file.read)
+    while stretch := read(_STRETCH):
+        yield stretch
+
+
+class _Rendered(dict[Answer, _Form]):
+    """What an answer looks like, worked out once for all that are equal."""
+
+    def __init__(self, form: Callable[[Answer], _Form]) -> None:
+        super().__init__()
+        self._form = form
+
+    def __missing__(self, answer: Answer) -> _Form:
+        form = self._form(answer)
+        if len(self) < _REMEMBERED:
+            self[answer] = form
+        return form
 
 
 def _result(answer: Answer, lists: Sequence[PinnedList]) -> dict[str, object]:
@@ -58,9 +86,10 @@ def _flag(agreement: Agreement, lists: Sequence[PinnedList]) -> dict[str, object
 
 def _line(answer: Answer, lists: Sequence[PinnedList]) -> str:
     if not answer.agreements:
-        return str(answer.outcome)
+        return f"{answer.outcome}\n"
     flags = (_flag(agreement, lists) for agreement in answer.agreements)
-    return f"{answer.outcome}\t" + "\t".join(
+    said = "\t".join(
         "{type} {list} {release} {strength}".format_map(f) + (f" {f['scheme']}:{f['category']}" if f["scheme"] else "")
         for f in flags
     )
+    return f"{answer.outcome}\t{said}\n"

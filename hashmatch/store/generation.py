@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,13 @@ class Generation:
             StoreDamaged: a record is damaged.
             StoreError: the store could not be read.
         """
-        value = self._database.get(key)
+        return self._postings(self._database.get(key))
+
+    def find_many(self, keys: Iterable[bytes]) -> Iterator[tuple[Posting, ...]]:
+        """Do as `find` does, for each key."""
+        return map(self._postings, self._database.get_many(keys))
+
+    def _postings(self, value: bytes | None) -> tuple[Posting, ...]:
         if value is None:
             return ()
         try:

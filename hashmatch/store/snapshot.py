@@ -104,11 +104,16 @@ class Snapshot:
         prefix = bytes([algorithm])
         keys = [prefix + sealed[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
         found: list[list[tuple[int, Posting]]] = [[] for _ in keys]
-        for number, find in self._asked[algorithm]:
-            for done, position in enumerate(sorted(range(len(keys)), key=keys.__getitem__), 1):
-                found[position].extend((number, posting) for posting in find(keys[position]))
-                if done % _LOOK_AT_MEMORY_EVERY == 0:
-                    self._count(_LOOK_AT_MEMORY_EVERY)
+        ordered = sorted(range(len(keys)), key=keys.__getitem__)
+        for number, generation in enumerate(self._generations):
+            if algorithm not in generation.algorithms:
+                continue
+            for start in range(0, len(ordered), _LOOK_AT_MEMORY_EVERY):
+                part = ordered[start : start + _LOOK_AT_MEMORY_EVERY]
+                for position, postings in zip(part, generation.find_many([keys[p] for p in part]), strict=True):
+                    for posting in postings:
+                        found[position].append((number, posting))
+                self._count(len(part))
         return found
 
     def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
