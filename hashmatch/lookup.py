@@ -32,8 +32,12 @@ class ManyKnownHashes(Protocol):
         """
         ...
 
-    def find_many(self, algorithm: Algorithm, digests: Sequence[bytes], /) -> Sequence[Sequence[tuple[int, Posting]]]:
-        """Return, for each digest, (list number, posting) for every entry that has it.
+    def find_statements(
+        self, algorithm: Algorithm, digests: Sequence[bytes], /
+    ) -> Sequence[tuple[tuple[int, Posting], ...]]:
+        """Return for each digest (list number, posting) for every entry that has it, without sizes.
+
+        Ordinals tell the entries of one digest apart, not those of several.
 
         Raises:
             StoreDamaged: the store cannot answer; never an empty answer in its place.
@@ -115,28 +119,26 @@ class _Answering:
     def __init__(self, algorithm: Algorithm, known: ManyKnownHashes) -> None:
         self._algorithm = algorithm
         self._known = known
-        self._remembered: dict[tuple[tuple[int, int, int], ...], Answer] = {}
+        self._remembered: dict[tuple[tuple[int, Posting], ...], Answer] = {}
 
     def answers(self, digests: Sequence[bytes]) -> list[Answer]:
         answers = [_NO_MATCH] * len(digests)
         positions = self._known.candidates((self._algorithm,), [(digest,) for digest in digests])
         asked = [digests[position] for position in positions]
-        for position, found in zip(positions, self._known.find_many(self._algorithm, asked), strict=True):
+        for position, found in zip(positions, self._known.find_statements(self._algorithm, asked), strict=True):
             if found:
                 answers[position] = self._answer(digests[position], found)
         for position in self._empty_files(digests):
             answers[position] = _EXCLUDED
         return answers
 
-    def _answer(self, digest: bytes, found: Sequence[tuple[int, Posting]]) -> Answer:
-        # Without a second digest or a size to compare, this is all of the postings that can decide.
-        said = tuple((number, posting.algorithms, posting.category) for number, posting in found)
-        answer = self._remembered.get(said)
+    def _answer(self, digest: bytes, found: tuple[tuple[int, Posting], ...]) -> Answer:
+        answer = self._remembered.get(found)
         if answer is None:
             agreements = decide({self._algorithm: digest}, None, _AlreadyFound(found))
             answer = Answer(Outcome.MATCH, agreements) if agreements else _NO_MATCH
             if len(self._remembered) < _REMEMBERED:
-                self._remembered[said] = answer
+                self._remembered[found] = answer
         return answer
 
     def _empty_files(self, digests: Sequence[bytes]) -> Iterator[int]:

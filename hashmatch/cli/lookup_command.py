@@ -16,8 +16,7 @@ from hashmatch.matching import Agreement
 from hashmatch.store.opening import open_lists
 from hashmatch.store.snapshot import PinnedList
 
-_STRETCH: Final = 2 << 20  # bytes; some 60,000 MD5s, enough for neighbours in the store to be asked for together
-_REMEMBERED: Final = 10_000  # different answers
+_STRETCH: Final = 4 << 20  # bytes; some 120,000 MD5s, enough for neighbours in the store to be asked for together
 
 _Form = TypeVar("_Form")
 
@@ -35,14 +34,12 @@ def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, as_json: bo
     with open_lists(settings) as snapshot:
         batches = look_up(_stretches(file), algorithm, snapshot)
         if as_json:
-            result = _Rendered(lambda answer: _result(answer, snapshot.lists))
-            results = [result[answer] for answers in batches for answer in answers]
+            results = [r for answers in batches for r in _rendered(answers, lambda a: _result(a, snapshot.lists))]
             snapshot.check_canaries()
             render.document({"snapshot": snapshot.snapshot_id, "results": results})
             return
-        line = _Rendered(lambda answer: _line(answer, snapshot.lists))
         for answers in batches:
-            click.echo("".join([line[answer] for answer in answers]), nl=False)
+            click.echo("".join(_rendered(answers, lambda a: _line(a, snapshot.lists))), nl=False)
         snapshot.check_canaries()
 
 
@@ -53,18 +50,10 @@ def _stretches(file: BinaryIO) -> Iterator[bytes]:
         yield stretch
 
 
-class _Rendered(dict[Answer, _Form]):
-    """What an answer looks like, worked out once for all that are equal."""
-
-    def __init__(self, form: Callable[[Answer], _Form]) -> None:
-        super().__init__()
-        self._form = form
-
-    def __missing__(self, answer: Answer) -> _Form:
-        form = self._form(answer)
-        if len(self) < _REMEMBERED:
-            self[answer] = form
-        return form
+def _rendered(answers: Sequence[Answer], form: Callable[[Answer], _Form]) -> list[_Form]:
+    """Return the form of each answer; the same object, as most are, takes its form once."""
+    forms = {number: form(answer) for number, answer in {id(answer): answer for answer in answers}.items()}
+    return [forms[id(answer)] for answer in answers]
 
 
 def _result(answer: Answer, lists: Sequence[PinnedList]) -> dict[str, object]:
