@@ -1,8 +1,8 @@
 """What a scan costs beside reading and hashing: `python -m benchmarks.parent [TREE] [--copies N]`.
 
 The tree is walked, and everything else is done as in a scan, but nothing is read: a stand-in gives results made up
-beforehand, and none of its digests is a candidate for a list. So these are seconds of processor time of the scan's
-own work alone. They say nothing of hashing, of look-ups, or of how long a scan takes.
+beforehand, and every n-th file, or none, is found in a list without a store being asked. So these are seconds of
+processor time of the scan's own work alone. They say nothing of hashing, of look-ups, or of how long a scan takes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.corpora import SMALL
@@ -24,8 +25,8 @@ from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.source import inspect_source
 from hashmatch.evidence.tree import Entry, Files, walk
 from hashmatch.hashing.engine import FileResult
+from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
-from hashmatch.reports.findings import PinnedList
 from hashmatch.reports.report import write_findings
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.journal import Journal
@@ -38,18 +39,38 @@ from hashmatch.scan.workers import Answer
 _DIGESTS = 4096  # made up; more would only fill the processor's cache
 
 
-class NothingListed:
-    """A stand-in for a snapshot: no digest is a candidate."""
+@dataclass(frozen=True)
+class MadeUpList:
+    """A stand-in for a list."""
+
+    list_id: str = "made-up"
+    release: str = "1"
+    list_type: ListType = ListType.KNOWN
+    authority: str = "nobody"
+    signature: str = "unsigned"
+    generation: str = "000001"
+    content_root: str = "0" * 64
+    entries: int = 1
+    imported: str = ""
+    categories: Sequence[Category | None] = (None,)
+    entry_masks: frozenset[int] = frozenset({Algorithm.MD5.bit})
+
+
+class MadeUpSnapshot:
+    """A stand-in for a snapshot: of every batch each n-th file is listed, or none."""
 
     snapshot_id = "0" * 64
-    lists: Sequence[PinnedList] = ()
+    lists = (MadeUpList(),)
     algorithms = (Algorithm.MD5,)
 
-    def find(self, _algorithm: Algorithm, _digest: bytes) -> Sequence[tuple[int, Posting]]:
-        return ()
+    def __init__(self, every: int) -> None:
+        self._every = every
 
-    def candidates(self, _algorithms: Sequence[Algorithm], _digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
-        return ()
+    def find(self, algorithm: Algorithm, _digest: bytes) -> Sequence[tuple[int, Posting]]:
+        return ((0, Posting(1, algorithm.bit, 0, None)),)
+
+    def candidates(self, _algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
+        return range(0, len(digests), self._every) if self._every else ()
 
     def check_canaries(self) -> None:
         """Nothing is known to be there."""
@@ -82,14 +103,15 @@ def main() -> None:
     options.add_argument("tree", type=Path, nargs="?", help="[the small corpus]")
     options.add_argument("--runs", type=int, default=3)
     options.add_argument("--copies", type=int, default=1, help="pretend that the tree is there so often")
+    options.add_argument("--listed-every", type=int, default=0, metavar="N", help="every n-th file is listed [none]")
     chosen = options.parse_args()
     tree = chosen.tree or SMALL.make(Path("/var/tmp/hashmatch-benchmarks"))
     for _ in range(chosen.runs):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as output:
-            _run(tree, Path(output), chosen.copies)
+            _run(tree, Path(output), chosen.copies, MadeUpSnapshot(chosen.listed_every))
 
 
-def _run(tree: Path, output: Path, copies: int) -> None:
+def _run(tree: Path, output: Path, copies: int, snapshot: MadeUpSnapshot) -> None:
     source = inspect_source(tree)
     root = open_root(os.fsencode(tree))
     found = list(walk(root))
@@ -101,7 +123,6 @@ def _run(tree: Path, output: Path, copies: int) -> None:
     with _timed(seconds, "walk"):
         walked = sum(1 for _ in walk(root))
     assert walked == len(found)
-    snapshot = NothingListed()
     with Journal(output, {}) as journal:
         ledger = Ledger(journal, snapshot, snapshot.algorithms)
         with _timed(seconds, "walk and enter"), HardLinks(output) as links:
@@ -109,7 +130,7 @@ def _run(tree: Path, output: Path, copies: int) -> None:
                 examination = Examination(source, ledger, links, pool, _never, _silent)  # type: ignore[arg-type]
                 examination.run(walk(root) if copies == 1 else _moved(found, b"copy %d/" % copy))
         with _timed(seconds, "report"):
-            write_findings(output, journal.findings(), (), snapshot.snapshot_id, len(journal))
+            write_findings(output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
     os.close(root)
     gc.unfreeze()
     figures = ", ".join(f"{step} {taken:.3f} s" for step, taken in seconds.items())

@@ -53,6 +53,11 @@ class FindingCounts:
             types = {flag.type for flag in flags}
             self.notable_and_known += ListType.NOTABLE in types and ListType.KNOWN in types
 
+    def add_no_matches(self, number: int) -> None:
+        """Count findings that match nothing."""
+        self.seen += number
+        self.outcomes[Outcome.NO_MATCH] += number
+
     def check(self, expected: int) -> None:
         """Hold the first invariant: the outcomes add up, and to every entry that was walked.
 

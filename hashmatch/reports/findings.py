@@ -21,7 +21,7 @@ class Finding(NamedTuple):
         reason: why it was excluded or not examined; None for the other outcomes.
         errno, offset: with a failure, the system's error number and the byte where reading ended, where known.
         size: bytes; 0 where it could not be learnt.
-        inode: 0 where it could not be learnt.
+        inode: 0 where it could not be learnt, and for a `no_match`, which no report lists.
         agreements: with which lists it agrees, in the order of the match rule; for a match only.
     """
 
@@ -34,6 +34,12 @@ class Finding(NamedTuple):
     size: int
     inode: int
     agreements: tuple[Agreement, ...] = ()
+
+
+class NoMatches(NamedTuple):
+    """Findings that follow one another, all of them `no_match`: their lines of the result digest say everything."""
+
+    lines: list[bytes]
 
 
 class PinnedList(Protocol):
