@@ -72,18 +72,26 @@ class MadeUpSnapshot:
     def candidates(self, _algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
         return range(0, len(digests), self._every) if self._every else ()
 
+    def sizes(self) -> bytes:
+        return b""
+
     def check_canaries(self) -> None:
         """Nothing is known to be there."""
 
 
 class MadeUpResults:
-    """A stand-in for the workers: has the results of every batch ready."""
+    """A stand-in for a pool of readers: has the results of every batch ready."""
+
+    bytes_read = 0
 
     def __init__(self, found: Sequence[Files]) -> None:
         chance = [(os.urandom(16),) for _ in range(_DIGESTS)]
         self._ready = {
             files.names: [_result(name, chance[n % _DIGESTS]) for n, name in enumerate(files.names)] for files in found
         }
+
+    def engine(self) -> str:
+        return "none"
 
     def examine(self, batches: Iterator[Batch], stopped: Callable[[], bool]) -> Iterator[Answer]:
         for batch in batches:
@@ -127,7 +135,7 @@ def _run(tree: Path, output: Path, copies: int, snapshot: MadeUpSnapshot) -> Non
         ledger = Ledger(journal, snapshot, snapshot.algorithms)
         with _timed(seconds, "walk and enter"), HardLinks(output) as links:
             for copy in range(copies):
-                examination = Examination(source, ledger, links, pool, _never, _silent)  # type: ignore[arg-type]
+                examination = Examination(source, ledger, links, pool, _never, _silent)
                 examination.run(walk(root) if copies == 1 else _moved(found, b"copy %d/" % copy))
         with _timed(seconds, "report"):
             write_findings(output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))

@@ -21,7 +21,7 @@ from hashmatch.hashlists.reading import ListOptions
 from hashmatch.store.build import Built, CategoryTable, build_generation
 from hashmatch.store.catalogue import Catalogue, Stored, require_release, writing
 from hashmatch.store.generation import open_generation
-from hashmatch.store.layout import DATABASE, Layout, check_list_id, check_release
+from hashmatch.store.layout import DATABASE, SIZES, Layout, check_list_id, check_release
 from hashmatch.store.manifest import FORMAT, Contradiction, Manifest
 from hashmatch.store.opening import check_key_outside, sealer_for_use
 from hashmatch.store.overlap import find_contradictions
@@ -163,10 +163,14 @@ def _verify_one(layout: Layout, stored: Stored, sealer: Sealer, processes: int) 
     manifest = stored.manifest
     database = stored.directory / DATABASE
     check_files(database, manifest.files)
+    sizes = None
+    if manifest.sizes is not None:
+        sizes = stored.directory / SIZES
+        check_files(stored.directory, (manifest.sizes,))
     with open_generation(layout.views, stored.directory, manifest, sealer):
         large = sum(file.size for file in manifest.files) >= SMALL_LIST
         with Pool(processes if large else 0) as pool:
-            found = read_contents(layout.views, database, manifest.files, pool)
+            found = read_contents(layout.views, database, manifest.files, pool, sizes)
     if found.records != manifest.records:
         raise StoreDamaged(f"{database}: expected {manifest.records} records, got {found.records}")
     if found.root != manifest.content_root:
@@ -249,4 +253,5 @@ def _manifest(
         canaries=built.canaries,
         sealing_key_id=sealer.key_id,
         tool=f"hashmatch {__version__}",
+        sizes=built.sizes,
     )

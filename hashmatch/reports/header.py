@@ -39,6 +39,7 @@ class ScanHeader:
         status: `complete`, `incomplete` or `interrupted`.
         not_reached: names that an interrupted scan had listed and did not come to read.
         options: what was asked for, by the name of the option.
+        limits: what this scan cannot tell beside what no scan can, in sentences.
     """
 
     case: CaseFields
@@ -51,6 +52,7 @@ class ScanHeader:
     status: str
     not_reached: int
     options: Mapping[str, object]
+    limits: tuple[str, ...] = ()
 
 
 def tool_versions(engine: str) -> dict[str, str]:

@@ -40,6 +40,8 @@ class Ledger:
         self.bytes_read = 0
         self.hard_links = 0
         self.alternate_streams = 0
+        self.no_match_by_size = 0
+        self._bytes_not_read = 0
         self._atime_risked = 0
         self._sparse = 0
 
@@ -82,6 +84,7 @@ class Ledger:
                 unlisted.append(result)
             else:
                 read.append(result)
+        self._count_unlisted(unlisted)
         no_matches = unlisted + self._look_up(prefix, read, is_stream=is_stream)
         self._journal.add_no_matches(prefix, map(_NAME_AND_SIZE, no_matches), is_stream=is_stream)
         self.files += len(no_matches)
@@ -93,16 +96,29 @@ class Ledger:
         if result.failure is not None or not result.size:
             return _without_content(path, result, is_stream=is_stream)
         if result.unlisted_size:
+            self._count_unlisted((result,))
             return _finding(path, result, (), is_stream=is_stream)
         return self._decide(path, result, is_stream=is_stream)
 
     def reading(self) -> ReadingCounts:
-        return ReadingCounts(self.bytes_read, self.hard_links, self.alternate_streams, self._atime_risked, self._sparse)
+        return ReadingCounts(
+            self.bytes_read,
+            self.hard_links,
+            self.alternate_streams,
+            self._atime_risked,
+            self._sparse,
+            self.no_match_by_size,
+            self._bytes_not_read,
+        )
 
     def _count_reading(self, results: Sequence[FileResult]) -> None:
         self.bytes_read += sum(map(_BYTES_READ, results))
         self._atime_risked += sum(map(_ATIME_RISKED, results))
         self._sparse += sum([result.allocated < result.size for result in results])
+
+    def _count_unlisted(self, results: Sequence[FileResult]) -> None:
+        self.no_match_by_size += len(results)
+        self._bytes_not_read += sum([result.size for result in results])
 
     def _look_up(self, prefix: bytes, results: list[FileResult], *, is_stream: bool) -> list[FileResult]:
         """Enter the files that may be listed, or cannot be looked up; return the others, which match nothing."""
