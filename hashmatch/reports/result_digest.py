@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import orjson
 
-from hashmatch.reports.findings import Finding, Flag
+from hashmatch.outcomes import Outcome
+from hashmatch.reports.findings import REMEMBERED, Finding, Flag
 
 _FORM: Final = "hashmatch result 2"
 _BATCH: Final = 1000  # lines hashed together: a call for each would cost more than the hashing
@@ -36,38 +38,50 @@ class ResultDigest:
     def __init__(self, snapshot_id: str) -> None:
         self._hash = hashlib.sha256(orjson.dumps([_FORM, snapshot_id]) + b"\n")
         self._lines: list[bytes] = []
+        self._no_matches = 0
 
-    def add(self, finding: Finding, flags: Sequence[Flag]) -> None:
-        self._lines.append(line(finding, flags))
-        if len(self._lines) >= _BATCH:
-            self._take_in()
+    def add(self, finding: Finding, flags: tuple[Flag, ...]) -> None:
+        self._no_matches += finding.outcome is Outcome.NO_MATCH
+        self._take((line(finding, flags),))
 
     def add_no_matches(self, lines: Sequence[bytes]) -> None:
-        """Take lines of `no_match_lines`.
-
-        Raises:
-            AssertionError: one of them says something else; it must not be counted as a `no_match`.
-        """
-        self._take_in()
-        octets = b"".join(lines)
-        if sum(map(octets.count, _SAY_NO_MATCH)) != len(lines):
-            raise AssertionError("a finding of another outcome stands among those that match nothing")
-        self._hash.update(octets)
+        """Take lines of `no_match_lines`. Should one say something else, there is an error by the end."""
+        self._no_matches += len(lines)
+        self._take(lines)
 
     def hexdigest(self) -> str:
+        """Return the digest.
+
+        Raises:
+            AssertionError: a finding of another outcome was given as a `no_match`.
+        """
         self._take_in()
         return self._hash.hexdigest()
 
+    def _take(self, lines: Sequence[bytes]) -> None:
+        self._lines.extend(lines)
+        if len(self._lines) >= _BATCH:
+            self._take_in()
+
     def _take_in(self) -> None:
-        self._hash.update(b"".join(self._lines))
+        octets = b"".join(self._lines)
+        if sum(map(octets.count, _SAY_NO_MATCH)) != self._no_matches:
+            raise AssertionError("a finding of another outcome was given as one that matches nothing")
+        self._hash.update(octets)
         self._lines.clear()
+        self._no_matches = 0
 
 
-def line(finding: Finding, flags: Sequence[Flag]) -> bytes:
+def line(finding: Finding, flags: tuple[Flag, ...]) -> bytes:
     """Return what the digest takes in of one finding."""
-    told = orjson.dumps([tuple(flag) for flag in sorted(flags, key=_order)]) if flags else b"-"
-    outcome, reason = finding.outcome.encode(), (finding.reason or "-").encode()
-    return b"%b\0%b %b %b %d %b\n" % (finding.path, _KINDS[finding.is_stream], outcome, reason, finding.size, told)
+    path, is_stream, outcome, reason, _, _, size, _, _ = finding
+    said = _KINDS[is_stream], outcome.encode(), (reason or "-").encode(), size, _written(flags) if flags else b"-"
+    return b"%b\0%b %b %b %d %b\n" % (path, *said)
+
+
+@lru_cache(REMEMBERED)
+def _written(flags: tuple[Flag, ...]) -> bytes:
+    return orjson.dumps([tuple(flag) for flag in sorted(flags, key=_order)])
 
 
 def no_match_lines(prefix: bytes, files: Iterable[tuple[bytes, int]], *, is_stream: bool) -> list[bytes]:

@@ -71,7 +71,11 @@ class SortedRuns:
         Raises:
             OutputUnusable: a run was due to be written and could not be.
         """
-        self.extend((item,))
+        self._items.append(item)
+        self._gathered += len(item) + _ITEM_OVERHEAD
+        self.count += 1
+        if self._gathered >= self._run_bytes:
+            self.flush()
 
     def extend(self, items: Sequence[bytes]) -> None:
         """Take many items; a call for each would cost more than keeping it.
