@@ -22,7 +22,6 @@ from hashmatch.store.manifest import canonical
 from hashmatch.store.mapped import give_back
 from hashmatch.store.portable import SEALED_BYTES, Section
 from hashmatch.store.sealing import Sealer
-from hashmatch.store.sizes import united_sizes
 from hashmatch.store.views import sweep
 
 # Look-ups; each may make some 128 KiB of mapped tables resident, and looking costs 10 microseconds.
@@ -161,6 +160,8 @@ class Snapshot:
             UsageError: the sizes of a list's entries are not all known.
             StoreDamaged: the sizes are not those that were sealed.
         """
+        from hashmatch.store.sizes import united_sizes  # numpy: a tenth of a second that other scans do not pay
+
         return united_sizes(self._stored)
 
     def check_canaries(self) -> None:
