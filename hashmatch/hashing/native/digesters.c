@@ -15,7 +15,7 @@ void digester_start(struct digester *digester)
 
 void digester_blocks(struct digester *digester, unsigned algorithms, const uint8_t *data, size_t blocks)
 {
-    kernel_in_use->stream(digester, algorithms, data, blocks);
+    kernel_in_use->stream(&digester, &data, 1, algorithms, blocks);
 }
 
 void digester_finish(const struct digester *digester, unsigned algorithms, const uint8_t *tail, size_t length,
@@ -66,11 +66,19 @@ static const struct width *width_for(int algorithm, unsigned count)
 static void one_after_the_other(struct lanes *lanes, const uint8_t which[], unsigned count, unsigned algorithms,
                                 size_t blocks)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct digester digester;
-        lanes_take(lanes, which[i], &digester, algorithms);
-        digester_blocks(&digester, algorithms, lanes->data[which[i]], blocks);
-        lanes_put(lanes, which[i], &digester, algorithms);
+    const int single = (algorithms & (algorithms - 1)) == 0;
+    const unsigned step = single && algorithms & kernel_in_use->in_pairs ? 2 : 1;
+    for (unsigned first = 0; first < count; first += step) {
+        struct digester digesters[2], *const streams[2] = {&digesters[0], &digesters[1]};
+        const uint8_t *data[2];
+        const unsigned part = count - first < step ? count - first : step;
+        for (unsigned i = 0; i < part; i++) {
+            lanes_take(lanes, which[first + i], streams[i], algorithms);
+            data[i] = lanes->data[which[first + i]];
+        }
+        kernel_in_use->stream(streams, data, part, algorithms, blocks);
+        for (unsigned i = 0; i < part; i++)
+            lanes_put(lanes, which[first + i], streams[i], algorithms);
     }
 }
 
