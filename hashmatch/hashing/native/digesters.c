@@ -13,8 +13,23 @@ void digester_start(struct digester *digester)
     *digester = start;
 }
 
+/* The width that `count` streams of one algorithm go by, or NULL where they go one after the other. */
+static const struct width *width_for(int algorithm, unsigned count)
+{
+    for (const struct width *width = kernel_in_use->widths; width < kernel_in_use->widths + MOST_WIDTHS; width++)
+        if (width->advance && count >= width->from[algorithm])
+            return width;
+    return NULL;
+}
+
 void digester_blocks(struct digester *digester, unsigned algorithms, const uint8_t *data, size_t blocks)
 {
+    for (int algorithm = 0; algorithm < ALGORITHMS; algorithm++)
+        if (algorithms >> algorithm & 1 && width_for(algorithm, 1)) {
+            /* A lane by itself is faster here than plain integers are. */
+            digesters_advance(&digester, &data, 1, algorithms, blocks);
+            return;
+        }
     kernel_in_use->stream(&digester, &data, 1, algorithms, blocks);
 }
 
@@ -52,15 +67,6 @@ void lanes_take(const struct lanes *lanes, unsigned lane, struct digester *diges
     if (algorithms & ALG_SHA256)
         for (int i = 0; i < 8; i++)
             digester->sha256[i] = lanes->sha256[i][lane];
-}
-
-/* The width that `count` streams of one algorithm go by, or NULL where they go one after the other. */
-static const struct width *width_for(int algorithm, unsigned count)
-{
-    for (const struct width *width = kernel_in_use->widths; width < kernel_in_use->widths + MOST_WIDTHS; width++)
-        if (width->advance && count >= width->from[algorithm])
-            return width;
-    return NULL;
 }
 
 static void one_after_the_other(struct lanes *lanes, const uint8_t which[], unsigned count, unsigned algorithms,

@@ -1,13 +1,27 @@
 /* One block of MD5 (RFC 1321, section 3.4) over words of LANES streams; m holds its words, little-endian. */
 #include "constants.h"
 
+/*
+ * x is what the step before has just made, so what needs only y and z is best done early. G takes each bit from x or
+ * from y, never from both, so that its halves can be added one after the other.
+ */
 #define MD5_F(x, y, z) CHOOSE(x, y, z)
-#define MD5_G(x, y, z) CHOOSE(z, x, y)
+#define MD5_F_EARLY(y, z) 0
 #define MD5_H(x, y, z) PARITY(x, y, z)
+#define MD5_H_EARLY(y, z) 0
+#define MD5_I_EARLY(y, z) 0
+#ifdef TERNARY
+#define MD5_G(x, y, z) CHOOSE(z, x, y)
+#define MD5_G_EARLY(y, z) 0
+#else
+#define MD5_G(x, y, z) ((x) & (z))
+#define MD5_G_EARLY(y, z) ((y) & ~(z))
+#endif
 
 #define MD5_STEP(f, a, b, c, d, word, i, turn) \
     a += m[(word) & 15]; \
     a += k[i]; \
+    a += f##_EARLY(c, d); \
     SETTLE(a); \
     a += f(b, c, d); \
     a = b + ROTATE(a, turn)
