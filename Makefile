@@ -32,7 +32,7 @@ SANITIZED := build/sanitized
 
 sanitize: setup ## The tests of hashing with the native code watched for bad reads, writes and undefined behaviour
 	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
-	cp -r hashmatch tests setup.py pyproject.toml $(SANITIZED)
+	cp -r hashmatch tests setup.py pyproject.toml README.md $(SANITIZED)
 	rm -f $(SANITIZED)/hashmatch/*/_native*.so
 	cd $(SANITIZED) && CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
 	cd $(SANITIZED) && ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
