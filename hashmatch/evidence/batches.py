@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
+from operator import not_
 from typing import Final, NamedTuple
 
 from hashmatch.evidence.likely import Likely, Place
@@ -31,26 +33,28 @@ class Batches:
         self._likely = likely
         self._by_inode = by_inode
         self._window = WINDOW if by_inode else BATCH
-        self._first: list[tuple[bytes, int]] = []
-        self._later: list[tuple[bytes, int]] = []
+        self._gathered: list[tuple[bytes, int]] = []
 
     def add(self, name: bytes, inode: int) -> Sequence[Names]:
-        """Take one name; return the batches that are full."""
-        likely = self._likely.has(self._place, name)
-        gathered = self._first if likely else self._later
-        gathered.append((name, inode))
-        return list(self._cut(gathered, later=not likely)) if len(gathered) == self._window else ()
+        """Take one name; return batches where enough have come together."""
+        self._gathered.append((name, inode))
+        return () if len(self._gathered) < self._window else tuple(self.rest())
 
     def rest(self) -> Iterator[Names]:
-        """Yield the batches that did not become full."""
-        yield from self._cut(self._first, later=False)
-        yield from self._cut(self._later, later=True)
+        """Yield all that was not given out yet."""
+        names = reading_order(self._gathered, by_inode=self._by_inode)
+        self._gathered.clear()
+        if self._place.inside:
+            yield from _cut(names, later=False)
+            return
+        likely = [self._likely.has(self._place, name) for name in names]
+        yield from _cut(list(compress(names, likely)), later=False)
+        yield from _cut(list(compress(names, map(not_, likely))), later=True)
 
-    def _cut(self, gathered: list[tuple[bytes, int]], *, later: bool) -> Iterator[Names]:
-        names = reading_order(gathered, by_inode=self._by_inode)
-        gathered.clear()
-        for start in range(0, len(names), BATCH):
-            yield Names(tuple(names[start : start + BATCH]), later)
+
+def _cut(names: Sequence[bytes], *, later: bool) -> Iterator[Names]:
+    for start in range(0, len(names), BATCH):
+        yield Names(tuple(names[start : start + BATCH]), later)
 
 
 def reading_order(names: Sequence[tuple[bytes, int]], *, by_inode: bool) -> list[bytes]:
