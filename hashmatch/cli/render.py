@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import orjson
@@ -14,9 +14,11 @@ import orjson
 from hashmatch.cli import exits
 from hashmatch.errors import HashmatchError
 from hashmatch.evidence.mounts import readable
-from hashmatch.lists import Imported, Listed, Verified
 from hashmatch.outcomes import Outcome
-from hashmatch.scan.request import ScanSummary
+
+if TYPE_CHECKING:  # what each command shows is its own; a command must not wait for the others' to be loaded
+    from hashmatch.lists import Imported, Listed, Verified
+    from hashmatch.scan.request import ScanSummary
 
 _DIGEST_LIKE: Final = re.compile(r"[0-9A-Fa-f]{32,}")
 

@@ -9,15 +9,16 @@ from typing import Final
 import click
 
 from hashmatch.cli import exits, render
-from hashmatch.cli.options import json_option
+from hashmatch.cli.options import engine_option, json_option
 from hashmatch.cli.progress import scan_progress
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lists import open_lists
+from hashmatch.hashing.choice import EngineChoice
 from hashmatch.reports.header import CaseFields
 from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import check_places
 from hashmatch.scan.run import scan as run_scan
+from hashmatch.store.opening import open_lists
 
 # What is wrong with a place is for the scan to say, with the exit code it has for that.
 _PLACE: Final = click.Path(readable=False, path_type=Path)
@@ -46,6 +47,7 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--legal-authority", help="By what right, as the report is to say it.")
 @click.option("--digests", callback=_algorithms, help="Compute only these, e.g. md5,sha1 [all the lists can use].")
 @click.option("--workers", type=click.IntRange(1), default=None, help="How many readers [as fits the device].")
+@engine_option
 @click.option("--allow-writable", metavar="REASON", help="Scan a source that is not read-only; the report says why.")
 @click.option("--cross-mounts", is_flag=True, help="Go into file systems that are mounted inside SOURCE.")
 @click.option("--max-file-size", type=click.IntRange(0), metavar="BYTES", help="Do not read larger files [no limit].")
@@ -63,6 +65,7 @@ def scan(
     legal_authority: str | None,
     digests: tuple[Algorithm, ...] | None,
     workers: int | None,
+    engine: str,
     allow_writable: str | None,
     cross_mounts: bool,
     max_file_size: int | None,
@@ -81,6 +84,7 @@ def scan(
         case=CaseFields(case, exhibit, examiner, legal_authority),
         digests=digests,
         workers=workers,
+        engine=EngineChoice(engine),
         allow_writable=allow_writable,
         cross_mounts=cross_mounts,
         max_file_size=max_file_size,

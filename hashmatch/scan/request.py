@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hashmatch.digests import Algorithm
+from hashmatch.hashing.choice import EngineChoice
 from hashmatch.matching import KnownHashes
 from hashmatch.reports.counts import ReadingCounts
 from hashmatch.reports.findings import PinnedList
@@ -67,7 +68,8 @@ class ScanRequest:
         source: the directory the evidence is mounted on.
         output: a new or empty directory.
         digests: algorithms to compute; None for all that the pinned lists can use.
-        workers: how many readers; None for as many as fit the device (`scan.readers`).
+        workers: how many threads or processes read; None for as many as fit the device (`scan.readers`).
+        engine: which one hashes.
         allow_writable: why a source that can be written to is scanned all the same.
         cross_mounts: go into file systems mounted inside the source.
         max_file_size: bytes; larger files are not read, and the report says which; None for no limit.
@@ -81,6 +83,7 @@ class ScanRequest:
     case: CaseFields = field(default_factory=CaseFields)
     digests: tuple[Algorithm, ...] | None = None
     workers: int | None = None
+    engine: EngineChoice = EngineChoice.AUTO
     allow_writable: str | None = None
     cross_mounts: bool = False
     max_file_size: int | None = None

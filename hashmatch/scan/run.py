@@ -14,6 +14,7 @@ from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.outside import check_outside
 from hashmatch.evidence.source import SourceFacts, check_source
 from hashmatch.evidence.tree import walk
+from hashmatch.hashing.choice import use_native
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.outcomes import Outcome
 from hashmatch.reports.counts import FindingCounts
@@ -28,11 +29,11 @@ from hashmatch.scan.journal import Journal
 from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.pools import open_pool
 from hashmatch.scan.readers import readers
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
 from hashmatch.scan.source import source_document, source_warnings
 from hashmatch.scan.stopping import stopping_on_signals
-from hashmatch.scan.workers import WorkerPool
 
 SKIPPED_BY_SIZE: Final = (
     "Files of a size that no entry of the lists has were opened and not read (skip-by-size): their no match rests on "
@@ -137,6 +138,7 @@ def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> _Plan:
     """Make sure that the scan can be done before anything is written, then make the output directory."""
     if request.workers is not None and request.workers < 1:
         raise UsageError(f"workers: expected 1 or more, got {request.workers}")
+    use_native(request.engine)
     likely = Likely(request.first)
     source = check_places(request)
     algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
@@ -159,7 +161,11 @@ def _examine(
         found = walk(
             root, cross_mounts=cross_mounts, ntfs=source.ntfs, likely=plan.likely, by_inode=source.rotational is True
         )
-        with Later(output) as later, HardLinks(output) as links, WorkerPool(plan.workers, open_evidence) as pool:
+        with (
+            Later(output) as later,
+            HardLinks(output) as links,
+            open_pool(open_evidence, plan.workers, plan.request.engine) as pool,
+        ):
             examination = Examination(source, ledger, later, links, pool, stopped, clock, progress)
             ended_early = examination.run(found)
             return _Examined(pool.engine(), ended_early, examination.first_flag)
@@ -185,6 +191,7 @@ def _options(plan: _Plan) -> dict[str, object]:
         "digests_asked": request.digests is not None,
         "workers": plan.workers,
         "workers_asked": request.workers is not None,
+        "engine": str(request.engine),
         "allow_writable": request.allow_writable,
         "cross_mounts": request.cross_mounts,
         "max_file_size": request.max_file_size,
