@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.corpora import SMALL
@@ -30,6 +31,7 @@ from hashmatch.hashlists.postings import Posting
 from hashmatch.reports.report import write_findings
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.journal import Journal
+from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.request import ScanProgress
@@ -133,9 +135,9 @@ def _run(tree: Path, output: Path, copies: int, snapshot: MadeUpSnapshot) -> Non
     assert walked == len(found)
     with Journal(output, {}) as journal:
         ledger = Ledger(journal, snapshot, snapshot.algorithms)
-        with _timed(seconds, "walk and enter"), HardLinks(output) as links:
+        with _timed(seconds, "walk and enter"), Later(output) as later, HardLinks(output) as links:
             for copy in range(copies):
-                examination = Examination(source, ledger, links, pool, _never, _silent)
+                examination = Examination(source, ledger, later, links, pool, _never, _now, _silent)
                 examination.run(walk(root) if copies == 1 else _moved(found, b"copy %d/" % copy))
         with _timed(seconds, "report"):
             write_findings(output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
@@ -157,6 +159,10 @@ def _moved(found: Sequence[Files | Entry], place: bytes) -> Iterator[Files | Ent
 
 def _never() -> bool:
     return False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _silent(_: ScanProgress) -> None:

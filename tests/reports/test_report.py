@@ -134,6 +134,7 @@ def header(**changes: Any) -> ScanHeader:
         "ended": datetime(2024, 1, 2, 4, 0, 0, tzinfo=UTC),
         "status": "incomplete",
         "not_reached": 0,
+        "first_flag_seconds": 1.5,
         "options": {"workers": 2},
     }
     return ScanHeader(**{**facts, **changes})
