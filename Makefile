@@ -9,7 +9,7 @@ setup: $(VENV)/.complete
 
 $(VENV)/.complete: pyproject.toml setup.py constraints.txt $(wildcard hashmatch/*/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
 demo: setup ## The main job on a small made-up disk image
@@ -26,9 +26,8 @@ check: setup ## Types and style
 faults: setup ## Slow proofs: kill, power-cut, full-disk and bit-rot sweeps; the big list. About an hour, as root
 	$(BIN)/python -m pytest -m slow -s
 
-bench: setup ## Whole-program benchmarks beside the peers that are installed
-	$(BIN)/python -m benchmarks.scan
-	$(BIN)/python -m benchmarks.imports
+bench: setup ## Benchmarks beside the peers that are installed; less with BENCH='--scale 0.05 --only hashing'
+	$(BIN)/hashmatch bench --into benchmarks/runs $(BENCH)
 
 clean:
 	rm -rf $(VENV) demo

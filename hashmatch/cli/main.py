@@ -11,6 +11,7 @@ import click
 
 from hashmatch import __version__
 from hashmatch.cli import exits, render
+from hashmatch.cli.bench_command import bench
 from hashmatch.cli.lists_command import lists
 from hashmatch.cli.lookup_command import lookup
 from hashmatch.cli.scan_command import scan
@@ -40,7 +41,7 @@ def cli(context: click.Context, store: Path | None, sealing_key: Path | None) ->
     context.obj = settings_from(os.environ, store, sealing_key)
 
 
-for _command in (lists, scan, lookup, selftest):
+for _command in (lists, scan, lookup, selftest, bench):
     cli.add_command(_command)
 
 
