@@ -23,6 +23,7 @@ class Workbench:
 
     Attributes:
         place: a directory that everything made here goes into.
+        only: keys of benchmarks to make, or beginnings of keys.
         scale: 1 for corpora and lists of full size.
         big: also what needs much time and space.
         cores: processes or threads for programs that want to be told.
@@ -32,6 +33,7 @@ class Workbench:
     """
 
     place: Path
+    only: tuple[str, ...]
     scale: float
     big: bool
     cores: int
@@ -42,6 +44,10 @@ class Workbench:
     def count(self, full: int) -> int:
         """Return the number that takes the place of a full-size one."""
         return max(1, round(full * self.scale))
+
+    def wants(self, key: str) -> bool:
+        """Return whether a benchmark, or any with a key that begins so, is to be made."""
+        return any(f"{key}/".startswith(f"{name}/") or f"{name}/".startswith(f"{key}/") for name in self.only)
 
 
 def _nothing() -> None:

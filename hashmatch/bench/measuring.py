@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hashmatch.bench.memory import Sampler
+from hashmatch.evidence.mounts import readable
 
 # Decimal places of a second: as many as the raw figures keep, so that every ratio can be computed again from them.
 DIGITS: Final = 4
@@ -53,7 +54,8 @@ class Program:
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One run. Seconds; `peak` is the largest sum of PSS over the process tree, in bytes, None for a run too short
-    to sample. `problem` says why the run does not count, and is empty for one that does.
+    to sample. `problem` says in printable
+    characters why the run does not count, and is empty for one that does.
     """
 
     seconds: float
@@ -72,7 +74,9 @@ def measure(program: Program, place: Path) -> Measured:
     words = [f"{name}={value}" for name, value in program.environment.items()]
     with output.open("wb") as out, said.open("wb") as err:
         started = time.perf_counter()
-        process = subprocess.Popen(["env", *words, *program.command], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        process = subprocess.Popen(
+            ["/usr/bin/env", *words, *program.command], stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
         sampler = Sampler(process.pid)
         sampler.start()
         try:
@@ -98,6 +102,6 @@ def measure(program: Program, place: Path) -> Measured:
 
 def _problem(program: Program, code: int, output: Path, said: Path) -> str:
     if code not in program.accepted:
-        lines = said.read_text(errors="replace").strip().splitlines()
-        return f"exit code {code}" + (f": {lines[-1][:_SAID]}" if lines else "")
+        lines = said.read_bytes().strip().splitlines()
+        return f"exit code {code}" + (f": {readable(lines[-1])[:_SAID]}" if lines else "")
     return program.check(output)

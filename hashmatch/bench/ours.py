@@ -38,7 +38,7 @@ def command() -> tuple[str, ...]:
 def selftest(hashmatch: Sequence[str], environment: Mapping[str, str]) -> dict[str, object]:
     """Return the record of a self-test: what the figures are worth, and of which versions they are."""
     words = [f"{name}={value}" for name, value in environment.items()]
-    done = subprocess.run(["env", *words, *hashmatch, "selftest", "--json"], capture_output=True, check=False)
+    done = subprocess.run(["/usr/bin/env", *words, *hashmatch, "selftest", "--json"], capture_output=True, check=False)
     try:
         record: dict[str, object] = json.loads(done.stdout)
     except ValueError:

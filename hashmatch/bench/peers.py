@@ -17,7 +17,7 @@ from hashmatch.bench.measuring import Check, Program
 
 # How each says which it is; the first line of the answer is kept.
 VERSIONS: Final = {
-    "hashdeep": ("hashdeep", "-v"),
+    "hashdeep": ("hashdeep", "-V"),
     "md5deep": ("md5deep", "-v"),
     "rhash": ("rhash", "-V"),
     "hfind": ("hfind", "-V"),
@@ -95,7 +95,9 @@ def versions() -> dict[str, str | None]:
 def _version(command: tuple[str, str]) -> str | None:
     if shutil.which(command[0]) is None:
         return None
-    done = subprocess.run(command, capture_output=True, check=False, text=True, errors="replace")
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True, errors="replace"
+    )
     return next(iter((done.stdout or done.stderr).strip().splitlines()), "")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TextIO
 
 from hashmatch.bench.benchmark import Benchmark
@@ -65,17 +64,16 @@ class RawFile:
         self._file.flush()
 
 
-def read(path: Path) -> list[Record]:
-    """Read the figures of an earlier run.
+def read(file: TextIO) -> list[Record]:
+    """Read what `RawFile` wrote.
 
     Raises:
-        ValueError: the file is not what `RawFile` writes.
+        ValueError: it is something else.
     """
-    with path.open(newline="") as file:
-        table = csv.DictReader(file)
-        if tuple(table.fieldnames or ()) != _COLUMNS:
-            raise ValueError(f"{path.name}: expected the columns {', '.join(_COLUMNS)}")
-        return [_record(row) for row in table]
+    table = csv.DictReader(file)
+    if tuple(table.fieldnames or ()) != _COLUMNS:
+        raise ValueError(f"expected the columns {', '.join(_COLUMNS)}")
+    return [_record(row) for row in table]
 
 
 def _record(row: dict[str, str]) -> Record:

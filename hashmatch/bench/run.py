@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,7 +36,7 @@ class Request:
     Attributes:
         output: a new or empty directory for the results.
         place: where corpora are made.
-        only: names of parts, separated by commas; None for all.
+        only: names of parts or keys of benchmarks, separated by commas; None for all.
         runs: of each program.
         scale: 1 for corpora and lists of full size.
         big: also growth to a million files and 50 million entries.
@@ -64,7 +64,7 @@ def run(request: Request, now: datetime, say: Callable[[str], None]) -> Summary:
         UsageError: there is no such part.
         OutputUnusable: the output is not empty or cannot be written, or the place has no room.
     """
-    parts = chosen(request.only)
+    only = chosen(request.only)
     _check_room(request)
     _make_output(request.output)
     with _place(request) as place:
@@ -72,6 +72,7 @@ def run(request: Request, now: datetime, say: Callable[[str], None]) -> Summary:
         facts = _facts(request, place, now)
         bench = Workbench(
             place=place,
+            only=only,
             scale=request.scale,
             big=request.big,
             cores=machine.cores(),
@@ -84,8 +85,9 @@ def run(request: Request, now: datetime, say: Callable[[str], None]) -> Summary:
         found.left_out += [("all", LeftOut(name, "is the default here")) for name in unchanged]
         with (request.output / raw.FILE).open("w", newline="") as file:
             table = raw.RawFile(file)
-            for part in parts:
+            for part in filter(bench.wants, PARTS):
                 _part(part, bench, request.runs, found, table)
+        found.failed.update(_without_benchmark(only, found))
     return _write(request.output, found, facts, say)
 
 
@@ -99,13 +101,23 @@ class _Findings:
 def _part(part: str, bench: Workbench, runs: int, found: _Findings, file: raw.RawFile) -> None:
     """Make the benchmarks of a part; where one cannot be made, say so and leave the rest of the part."""
     try:
-        for benchmark in PARTS[part](bench):
+        for benchmark in filter(lambda b: bench.wants(b.key), PARTS[part](bench)):
             found.titles[benchmark.key] = benchmark.title
             found.left_out += [(benchmark.title, item) for item in benchmark.programs if isinstance(item, LeftOut)]
             bench.say(benchmark.title)
             _in_turn(benchmark, bench, runs, file)
     except (HashmatchError, OSError) as error:
         found.failed[part] = str(error).replace(str(bench.place), "PLACE")
+
+
+def _without_benchmark(only: Iterable[str], found: _Findings) -> dict[str, str]:
+    """Return the names that no benchmark has, so that a slip of the pen does not look like a short run."""
+    made = [f"{key}/" for key in found.titles]
+    return {
+        name: "there is no such benchmark"
+        for name in only
+        if name.partition("/")[0] not in found.failed and not any(key.startswith(f"{name}/") for key in made)
+    }
 
 
 def _in_turn(benchmark: Benchmark, bench: Workbench, runs: int, file: raw.RawFile) -> None:
@@ -187,7 +199,8 @@ def _make_output(output: Path) -> None:
 
 
 def _write(output: Path, found: _Findings, facts: dict[str, object], say: Callable[[str], None]) -> Summary:
-    records = raw.read(output / raw.FILE)
+    with (output / raw.FILE).open(newline="") as file:
+        records = raw.read(file)
     tables = {key: figures.rows(records, key) for key in found.titles}
     summary = Summary(tables, found.titles, targets.held(tables), found.left_out, found.failed, facts)
     (output / SUMMARY).write_text(markdown(summary))

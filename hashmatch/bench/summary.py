@@ -108,7 +108,7 @@ def _missing(summary: Summary) -> Iterator[str]:
     if failed or summary.failed:
         yield "\n## Failed\n"
         yield from (f"- {title}: {row.program}: {row.problem}" for title, row in failed)
-        yield from (f"- part {part}: {message}" for part, message in summary.failed.items())
+        yield from (f"- {part}: {message}" for part, message in summary.failed.items())
     if summary.left_out:
         yield "\n## Left out\n"
         yield from (f"- {title}: {item.program}: {item.reason}" for title, item in summary.left_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,9 @@ _PLACE: Final = click.Path(readable=False, path_type=Path)
 
 
 @click.command()
-@click.option("--only", metavar="PARTS", help="Some of hashing,scan,import,lookup,growth [all].")
+@click.option(
+    "--only", metavar="PARTS", help="Some of hashing,scan,import,lookup,growth, or one benchmark by its key [all]."
+)
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Runs of each program.")
 @click.option(
     "--scale",
@@ -62,7 +65,7 @@ def bench(
     name = folder_name(now)
     chosen = output or _unused(into / name if into else Path(f"hashmatch-bench-{name}"))
     request = Request(chosen, place, only, runs, scale, big, keep_corpora)
-    summary = run(request, now, lambda line: click.echo(line, err=True))
+    summary = run(request, now, _say)
     if as_json:
         render.document(
             {
@@ -79,6 +82,12 @@ def bench(
         click.echo(markdown(summary))
         click.echo(f"results in {chosen}")
     return exits.COMPLETE if summary.complete else exits.INCOMPLETE
+
+
+def _say(line: str) -> None:
+    # Whoever watched may have gone; the figures are still wanted.
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(line, err=True)
 
 
 def _unused(path: Path) -> Path:

@@ -19,12 +19,14 @@ PARTS: Final[dict[str, Callable[[Workbench], Iterator[Benchmark]]]] = {
 
 
 def chosen(names: str | None) -> tuple[str, ...]:
-    """Return the parts that are named, separated by commas, in their own order; all where none is.
+    """Return the keys, or beginnings of keys, that are named, separated by commas; those of all parts where none is.
 
     Raises:
         UsageError: there is no such part.
     """
-    asked = set(PARTS) if names is None else set(names.split(","))
-    if not asked <= set(PARTS):
+    if names is None:
+        return tuple(PARTS)
+    asked = tuple(dict.fromkeys(names.split(",")))
+    if any(name.partition("/")[0] not in PARTS for name in asked):
         raise UsageError(f"only: expected some of {', '.join(PARTS)}, got {names}")
-    return tuple(name for name in PARTS if name in asked)
+    return asked
