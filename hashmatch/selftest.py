@@ -22,13 +22,14 @@ from hashmatch.errors import HashmatchError, StoreError
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.hashing.portable import PortableEngine
 from hashmatch.hashlists.entries import ListType
-from hashmatch.lists import ImportRequest, import_list, sealer_for_use, verify
+from hashmatch.lists import ImportRequest, import_list, verify
 from hashmatch.matching import decide
 from hashmatch.outcomes import Outcome, Strength
 from hashmatch.reports.header import tool_versions
 from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import scan
 from hashmatch.store.layout import DATABASE, Layout
+from hashmatch.store.opening import sealer_for_use
 from hashmatch.store.snapshot import Snapshot, open_snapshot
 
 PUBLISHED: Final = {

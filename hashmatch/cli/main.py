@@ -11,16 +11,12 @@ import click
 
 from hashmatch import __version__
 from hashmatch.cli import exits, render
-from hashmatch.cli.bench_command import bench
-from hashmatch.cli.lists_command import lists
-from hashmatch.cli.lookup_command import lookup
-from hashmatch.cli.scan_command import scan
-from hashmatch.cli.selftest_command import selftest
+from hashmatch.cli.commands import Commands
 from hashmatch.config import settings_from
 from hashmatch.errors import HashmatchError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--store", type=click.Path(path_type=Path), help="Where the lists are [$HASHMATCH_STORE].")
 @click.option(
     "--sealing-key",
@@ -39,10 +35,6 @@ def cli(context: click.Context, store: Path | None, sealing_key: Path | None) ->
     25 list contradicts its declared type, 26 not a digest, 130 interrupted, 1 anything else.
     """  # noqa: D301
     context.obj = settings_from(os.environ, store, sealing_key)
-
-
-for _command in (lists, scan, lookup, selftest, bench):
-    cli.add_command(_command)
 
 
 def main() -> NoReturn:

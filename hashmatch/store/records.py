@@ -54,11 +54,18 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SealedEntries:
-    """Records by algorithm, unsorted; `masks` counts entries by the set of algorithms they keep."""
+    """Records by algorithm, unsorted.
+
+    Attributes:
+        masks: entries by the set of algorithms they keep.
+        sized: entries that keep a digest and give a size.
+        sizes: the different sizes they give, ascending.
+    """
 
     records: dict[Algorithm, Records]
     masks: Counter[int]
     sized: int
+    sizes: NDArray[np.uint64]
     quarantined: tuple[Quarantined, ...]
 
 
@@ -74,8 +81,14 @@ def seal_entries(block: EntryBlock, categories: int | Sequence[int], sealer: Sea
     entries = _entries(block, columns, masks, categories, sealer)
     records = {algorithm: _seal_column(algorithm, column, entries, sealer) for algorithm, column in columns.items()}
     used, numbers = np.unique(masks[masks != 0], return_counts=True)
-    sized = int(np.count_nonzero(entries["flags"][masks != 0] & SIZED))
-    return SealedEntries(records, Counter(dict(zip(used.tolist(), numbers.tolist(), strict=True))), sized, quarantined)
+    sizes = entries["size"][(masks != 0) & (entries["flags"] & SIZED != 0)]
+    return SealedEntries(
+        records,
+        Counter(dict(zip(used.tolist(), numbers.tolist(), strict=True))),
+        len(sizes),
+        np.unique(sizes).astype(np.uint64),
+        quarantined,
+    )
 
 
 def _seal_column(algorithm: Algorithm, column: Sequence[bytes | None], entries: Records, sealer: Sealer) -> Records:

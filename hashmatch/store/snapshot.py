@@ -19,6 +19,7 @@ from hashmatch.store.layout import Layout
 from hashmatch.store.manifest import canonical
 from hashmatch.store.mapped import give_back
 from hashmatch.store.sealing import Sealer
+from hashmatch.store.sizes import united_sizes
 from hashmatch.store.views import sweep
 
 # Look-ups; each may make some 128 KiB of mapped tables resident, and looking costs 10 microseconds.
@@ -55,6 +56,7 @@ class Snapshot:
         self._sealer = sealer
         self._views = views
         self._found = 0
+        self._stored = [stored for stored, _ in pinned]
         self._generations = [generation for _, generation in pinned]
         self.lists = tuple(_pinned_list(stored, generation) for stored, generation in pinned)
         self.snapshot_id = snapshot_id(tuple(stored for stored, _ in pinned))
@@ -87,6 +89,15 @@ class Snapshot:
     def candidates(self, _algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
         """Return the positions of the files any of whose digests may be listed."""
         return range(len(digests))
+
+    def sizes(self) -> bytes:
+        """Return the sizes that entries give: ascending u64 in the machine's byte order, end to end.
+
+        Raises:
+            UsageError: the sizes of a list's entries are not all known.
+            StoreDamaged: the sizes are not those that were sealed.
+        """
+        return united_sizes(self._stored)
 
     def check_canaries(self) -> None:
         """Check every pinned generation's canaries.

@@ -52,6 +52,8 @@ class SealedPiece:
         run: the run file.
         offset: where this piece begins in it, in bytes.
         lengths: bytes of each partition, in their order.
+        sized: entries that give a size.
+        sizes: the different sizes they give.
         masks: entries by the set of algorithms they have.
     """
 
@@ -60,6 +62,7 @@ class SealedPiece:
     lengths: NDArray[np.uint32]
     entries: int
     sized: int
+    sizes: NDArray[np.uint64]
     masks: Counter[int]
     quarantined: tuple[Quarantined, ...]
     dropped: Counter[str]
@@ -103,6 +106,7 @@ def seal_piece(task: Task) -> SealedPiece:
         lengths,
         len(block.places),
         sealed.sized,
+        sealed.sizes,
         sealed.masks,
         sealed.quarantined,
         Counter(block.dropped),

@@ -13,6 +13,7 @@ from hashmatch.errors import StoreDamaged
 from hashmatch.store.database import Database
 from hashmatch.store.manifest import PinnedFile
 from hashmatch.store.pool import Pool
+from hashmatch.store.sizes import SizesCheck
 from hashmatch.store.sorting import PARTITIONS, partition_digest, partition_start
 from hashmatch.store.views import open_view
 
@@ -27,6 +28,7 @@ class Stretch(NamedTuple):
     files: tuple[PinnedFile, ...]
     first: int
     stop: int
+    sizes: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +39,36 @@ class Contents:
     root: str
 
 
-def read_contents(views: Path, database: Path, files: tuple[PinnedFile, ...], pool: Pool) -> Contents:
-    """Read every record once, with every checksum verified.
+def read_contents(
+    views: Path, database: Path, files: tuple[PinnedFile, ...], pool: Pool, sizes: Path | None
+) -> Contents:
+    """Read every record once, with every checksum verified, and compare the postings with the list's `sizes`, if any.
 
     Raises:
-        StoreDamaged: LevelDB found damage, or a pinned file is missing, exchanged or of another size.
+        StoreDamaged: LevelDB found damage, or a pinned file is missing, exchanged or of another size; or the
+            sizes are not those of the postings.
     """
     stretches = [
-        Stretch(views, database, files, first, min(first + _PARTITIONS_A_TASK, PARTITIONS))
+        Stretch(views, database, files, first, min(first + _PARTITIONS_A_TASK, PARTITIONS), sizes)
         for first in range(0, PARTITIONS, _PARTITIONS_A_TASK)
     ]
     root = hashlib.sha256()
     records = 0
-    for count, digests in pool.map(_read_stretch, stretches):
+    check = SizesCheck(sizes) if sizes is not None else None
+    for count, digests, used_sizes in pool.map(_read_stretch, stretches):
         records += count
         root.update(digests)
+        if check is not None:
+            check.note(used_sizes)
+    if check is not None:
+        check.finish()
     return Contents(records, root.hexdigest())
 
 
-def _read_stretch(stretch: Stretch) -> tuple[int, bytes]:
+def _read_stretch(stretch: Stretch) -> tuple[int, bytes, bytes]:
     total = 0
     digests = []
+    check = SizesCheck(stretch.sizes) if stretch.sizes is not None else None
     with open_view(stretch.views, stretch.database, stretch.files) as view, closing(Database(view)) as database:
         for number in range(stretch.first, stretch.stop):
             stop = partition_start(number + 1) if number + 1 < PARTITIONS else None
@@ -65,12 +76,15 @@ def _read_stretch(stretch: Stretch) -> tuple[int, bytes]:
             values: list[bytes] = []
             database.read_into(keys, values, partition_start(number), stop)
             total += len(keys)
-            digests.append(partition_digest(len(keys), b"".join(keys), b"".join(values)))
-    return total, b"".join(digests)
+            joined = b"".join(values)
+            digests.append(partition_digest(len(keys), b"".join(keys), joined))
+            if check is not None:
+                check.values(joined)
+    return total, b"".join(digests), check.used if check is not None else b""
 
 
 def pin_files(database: Path, names: Sequence[str]) -> tuple[PinnedFile, ...]:
-    """Return size and SHA-256 of every file of a database."""
+    """Return size and SHA-256 of the named files of a directory."""
     pinned = []
     for name in sorted(names):
         with (database / name).open("rb") as file:

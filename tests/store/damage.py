@@ -14,7 +14,8 @@ import plyvel
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.errors import HashmatchError
-from hashmatch.lists import sealer_for_use, verify
+from hashmatch.lists import verify
+from hashmatch.store.opening import sealer_for_use
 from tests.madeup import MD5, snapshot
 
 _FOOTER = 48  # bytes of a table's end: two block handles, padding, magic
