@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from hashmatch.errors import HashmatchError
 
 OURS: Final = "hashmatch"
 PORTABLE: Final = "hashmatch, portable engine"
-ENGINES: Final = {PORTABLE: {"HASHMATCH_ENGINE": "portable"}}
+REPORT: Final = "report"
 _MATCHED: Final = b"match"
 
 
@@ -33,17 +33,6 @@ def command() -> tuple[str, ...]:
     if script.exists():
         return (str(script),)
     return (sys.executable, "-P", "-c", "from hashmatch.cli.main import main; main()")
-
-
-def selftest(hashmatch: Sequence[str], environment: Mapping[str, str]) -> dict[str, object]:
-    """Return the record of a self-test: what the figures are worth, and of which versions they are."""
-    words = [f"{name}={value}" for name, value in environment.items()]
-    done = subprocess.run(["/usr/bin/env", *words, *hashmatch, "selftest", "--json"], capture_output=True, check=False)
-    try:
-        record: dict[str, object] = json.loads(done.stdout)
-    except ValueError:
-        return {"passed": False, "versions": {}}
-    return record
 
 
 def store(bench: Workbench, source: Path, name: str) -> Path:
@@ -72,7 +61,7 @@ def importing(bench: Workbench, source: Path) -> Program:
 
 def scans(bench: Workbench, tree: Path, at: Path, algorithms: str, expected: int) -> tuple[Program, ...]:
     """Scan a tree with each engine; a run counts if it examined everything and `expected` files match."""
-    report = bench.place / "report"
+    report = bench.place / REPORT
     words = (*_with(bench, at), "scan", str(tree), "--output", str(report), "--allow-writable", "benchmark")
     return tuple(
         Program(

@@ -9,12 +9,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from hashmatch.bench import figures, machine, ours, raw, targets
+from hashmatch.bench import engines, figures, machine, ours, raw, targets
 from hashmatch.bench.benchmark import Benchmark, LeftOut, Workbench
 from hashmatch.bench.measuring import Program, measure
 from hashmatch.bench.parts import PARTS, chosen
@@ -68,8 +68,6 @@ def run(request: Request, now: datetime, say: Callable[[str], None]) -> Summary:
     _check_room(request)
     _make_output(request.output)
     with _place(request) as place:
-        say("self-test")
-        facts = _facts(request, place, now)
         bench = Workbench(
             place=place,
             only=only,
@@ -77,12 +75,13 @@ def run(request: Request, now: datetime, say: Callable[[str], None]) -> Summary:
             big=request.big,
             cores=machine.cores(),
             hashmatch=ours.command(),
-            engines=_other_engines(str(facts["engine"])),
+            engines={},
             say=say,
         )
-        found = _Findings()
-        unchanged = (name for name in ours.ENGINES if name not in bench.engines)
-        found.left_out += [("all", LeftOut(name, "is the default here")) for name in unchanged]
+        facts = _facts(request, bench, now)
+        other_engines, unavailable = engines.others(bench, str(facts["engine"]))
+        bench = replace(bench, engines=other_engines)
+        found = _Findings(left_out=[("all", item) for item in unavailable])
         with (request.output / raw.FILE).open("w", newline="") as file:
             table = raw.RawFile(file)
             for part in filter(bench.wants, PARTS):
@@ -136,31 +135,20 @@ def _in_turn(benchmark: Benchmark, bench: Workbench, runs: int, file: raw.RawFil
             bench.say(f"  run {number}: {program.name}: {measured.problem or f'{measured.seconds:.2f} s'}")
 
 
-def _facts(request: Request, place: Path, now: datetime) -> dict[str, object]:
-    record = ours.selftest(ours.command(), {})
-    versions = record["versions"]
-    assert isinstance(versions, dict)
+def _facts(request: Request, bench: Workbench, now: datetime) -> dict[str, object]:
+    bench.say("self-test")
+    passed = engines.selftest_passes(bench)
+    versions = engines.tools(bench, {})
     return {
         "date": f"{now:%Y-%m-%d}",
-        **machine.facts(place),
+        **machine.facts(bench.place),
         "page_cache": "warm page cache: every corpus is read once before it is measured",
         "scale": request.scale,
         "runs": request.runs,
-        "selftest_passed": record["passed"],
-        "engine": versions.get("engine", "unknown engine"),
+        "selftest_passed": passed,
+        "engine": versions["engine"],
         "versions": versions,
     }
-
-
-def _other_engines(default: str) -> dict[str, dict[str, str]]:
-    """Return the engines that are not the default one: the same engine twice would show nothing."""
-    found = {}
-    for name, environment in ours.ENGINES.items():
-        versions = ours.selftest(ours.command(), environment)["versions"]
-        assert isinstance(versions, dict)
-        if versions.get("engine") not in (None, default):
-            found[name] = environment
-    return found
 
 
 @contextmanager

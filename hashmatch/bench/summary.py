@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from hashmatch.bench.benchmark import LeftOut
 from hashmatch.bench.figures import Row
 from hashmatch.bench.targets import CORES, Held
 
-_MIB = 1 << 20
+_MIB: Final = 1 << 20
+_BUSY: Final = 0.5  # load a core
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Summary:
     targets: Sequence[Held]
     left_out: Sequence[tuple[str, LeftOut]]
     failed: Mapping[str, str]
-    machine: Mapping[str, object]
+    machine: Mapping[str, Any]
 
     @property
     def complete(self) -> bool:
@@ -66,6 +68,11 @@ def _warnings(summary: Summary) -> Iterator[str]:
         yield (
             f"\nScale {summary.machine['scale']:g}, {summary.machine['cores']} cores: the targets below are set for "
             f"scale 1 and {CORES} cores."
+        )
+    if summary.machine["load_average_before"] > _BUSY * summary.machine["cores"]:
+        yield (
+            f"\n**The machine was busy when this began (load {summary.machine['load_average_before']}): times on the "
+            "wall mean little, CPU s mean more.**"
         )
     if not summary.complete:
         yield "\n**Some runs failed; see the end.**"
