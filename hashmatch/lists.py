@@ -12,7 +12,7 @@ from typing import Final
 from hashmatch import __version__
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.errors import ListFormatError, NoActiveList, StoreDamaged, StoreError
+from hashmatch.errors import ListFormatError, NoActiveList, StoreError
 from hashmatch.hashlists.authority import SignatureState, admit
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import open_list
@@ -21,13 +21,13 @@ from hashmatch.hashlists.reading import ListOptions
 from hashmatch.store.build import Built, CategoryTable, build_generation
 from hashmatch.store.catalogue import Catalogue, Stored, require_release, writing
 from hashmatch.store.generation import open_generation
-from hashmatch.store.layout import DATABASE, SIZES, Layout, check_list_id, check_release
+from hashmatch.store.layout import Layout, check_list_id, check_release
 from hashmatch.store.manifest import FORMAT, Contradiction, Manifest
 from hashmatch.store.opening import check_key_outside, sealer_for_use
 from hashmatch.store.overlap import find_contradictions
 from hashmatch.store.pool import Pool
 from hashmatch.store.sealing import Sealer, load_key, make_key
-from hashmatch.store.verify import check_files, read_contents
+from hashmatch.store.verify import verify_generation
 
 SMALL_LIST: Final = 8 << 20  # bytes; below this, starting worker processes costs more than they save
 
@@ -161,20 +161,10 @@ def verify(settings: Settings, list_id: str | None, *, processes: int) -> list[V
 
 def _verify_one(layout: Layout, stored: Stored, sealer: Sealer, processes: int) -> Verified:
     manifest = stored.manifest
-    database = stored.directory / DATABASE
-    check_files(database, manifest.files)
-    sizes = None
-    if manifest.sizes is not None:
-        sizes = stored.directory / SIZES
-        check_files(stored.directory, (manifest.sizes,))
     with open_generation(layout.views, stored.directory, manifest, sealer):
         large = sum(file.size for file in manifest.files) >= SMALL_LIST
         with Pool(processes if large else 0) as pool:
-            found = read_contents(layout.views, database, manifest.files, pool, sizes)
-    if found.records != manifest.records:
-        raise StoreDamaged(f"{database}: expected {manifest.records} records, got {found.records}")
-    if found.root != manifest.content_root:
-        raise StoreDamaged(f"{database}: the records are not those that were sealed")
+            found = verify_generation(layout.views, stored.directory, manifest, pool)
     return Verified(stored, found.records)
 
 
@@ -254,4 +244,5 @@ def _manifest(
         sealing_key_id=sealer.key_id,
         tool=f"hashmatch {__version__}",
         sizes=built.sizes,
+        filter=built.filter,
     )

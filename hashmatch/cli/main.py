@@ -16,6 +16,15 @@ from hashmatch.config import settings_from
 from hashmatch.errors import HashmatchError
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from hashmatch.hashing.choice import EngineChoice, describe
+
+        click.echo(f"hashmatch, version {__version__}")
+        click.echo(f"engine {describe(EngineChoice.AUTO)}")
+        context.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--store", type=click.Path(path_type=Path), help="Where the lists are [$HASHMATCH_STORE].")
 @click.option(
@@ -23,7 +32,7 @@ from hashmatch.errors import HashmatchError
     type=click.Path(path_type=Path),
     help="The key the lists are sealed with, outside the store [$HASHMATCH_SEALING_KEY].",
 )
-@click.version_option(__version__, prog_name="hashmatch")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 @click.pass_context
 def cli(context: click.Context, store: Path | None, sealing_key: Path | None) -> None:
     """Known-hash matching for forensic triage: digests in, flags out.

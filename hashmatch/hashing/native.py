@@ -45,6 +45,11 @@ def is_available() -> bool:
     return _native is not None
 
 
+def description() -> str:
+    """Return the engine's name and the kernels this processor runs, for reports."""
+    return f"native ({_native.description()})"
+
+
 class NativeEngine:
     """Implements `Engine` and `FileQueue` of `hashmatch.hashing.engine`.
 
@@ -70,7 +75,7 @@ class NativeEngine:
     @property
     def description(self) -> str:
         """Name, and the kernels this processor runs."""
-        return f"native ({_native.description()})"
+        return description()
 
     @property
     def bytes_read(self) -> int:

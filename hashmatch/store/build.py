@@ -21,7 +21,9 @@ from hashmatch.digests import ALL_ALGORITHMS
 from hashmatch.errors import ListFormatError, StoreDamaged, StoreUnwritable
 from hashmatch.hashlists.entries import Category, ParsedPiece, Piece
 from hashmatch.store import database
-from hashmatch.store.layout import DATABASE, QUARANTINE, SIZES
+from hashmatch.store.filter import salt_for
+from hashmatch.store.filterbuild import Joiner
+from hashmatch.store.layout import DATABASE, FILTER, QUARANTINE, SIZES
 from hashmatch.store.manifest import Canary, PinnedFile
 from hashmatch.store.pool import Pool
 from hashmatch.store.postings import MAX_CATEGORY
@@ -103,6 +105,7 @@ class Built:
     content_root: str
     files: tuple[PinnedFile, ...]
     sizes: PinnedFile | None
+    filter: PinnedFile
     canaries: tuple[Canary, ...]
 
 
@@ -115,7 +118,7 @@ def build_generation(
     pool: Pool,
     progress: Callable[[str, int], None],
 ) -> Built:
-    """Build `staging/db`, `staging/quarantine.jsonl` and, where every entry gives a size, `staging/sizes.bin`.
+    """Build `db`, `filter.bin`, `quarantine.jsonl` and, where every entry gives a size, `sizes.bin` in `staging`.
 
     Args:
         staging: an empty directory.
@@ -141,13 +144,17 @@ def build_generation(
     shutil.rmtree(staging / _RUNS)
     files = pin_files(directory, _keep_sealed_files(directory))
     progress("verify", 0)
-    found = read_contents(views, directory, files, pool, sizes_path)
+    with (staging / FILTER).open("xb") as file:
+        joiner = Joiner(salt_for(ledger.root), file.write)
+        found = read_contents(views, directory, files, pool, tally.digests, joiner, sizes_path)
     if (found.records, found.root) != (count, ledger.root):
         raise StoreDamaged(
             f"{directory}: read back {found.records} records, expected {count}; or their content differs"
         )
+    (pinned_filter,) = pin_files(staging, [FILTER])
     pinned_sizes = pin_files(staging, [SIZES])[0] if sizes_path is not None else None
-    return Built(tally, categories.categories, count, ledger.root, files, pinned_sizes, ledger.canaries())
+    canaries = ledger.canaries()
+    return Built(tally, categories.categories, count, ledger.root, files, pinned_sizes, pinned_filter, canaries)
 
 
 def _seal(

@@ -11,6 +11,7 @@ from hashmatch.errors import UsageError
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "db"
+FILTER: Final = "filter.bin"
 QUARANTINE: Final = "quarantine.jsonl"
 SIZES: Final = "sizes.bin"
 
