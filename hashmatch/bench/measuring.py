@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -75,14 +76,19 @@ def measure(program: Program, place: Path) -> Measured:
     with output.open("wb") as out, said.open("wb") as err:
         started = time.perf_counter()
         process = subprocess.Popen(
-            ["/usr/bin/env", *words, *program.command], stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            ["/usr/bin/env", *words, *program.command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            process_group=0,
         )
         sampler = Sampler(process.pid)
         sampler.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
-            process.kill()
+            # Killing a shell alone would leave what it started at work on a corpus that is being removed.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,8 @@ def bench(
     name = folder_name(now)
     chosen = output or _unused(into / name if into else Path(f"hashmatch-bench-{name}"))
     request = Request(chosen, place, only, runs, scale, big, keep_corpora)
+    # A terminated benchmark must not leave gigabytes behind: the corpora are removed as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     summary = run(request, now, _say)
     if as_json:
         render.document(

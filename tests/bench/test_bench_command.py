@@ -6,9 +6,11 @@ import csv
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,3 +142,41 @@ def test_results_are_never_written_over(tmp_path: Path) -> None:
     done = subprocess.run([HASHMATCH, "bench", "--output", tmp_path], capture_output=True)
     assert done.returncode == 18
     assert (tmp_path / "raw.csv").read_text() == "earlier figures"
+
+
+def test_a_stopped_benchmark_leaves_nothing_running_and_no_corpora(tmp_path: Path) -> None:
+    """Terminated, as by Ctrl-C, it kills what it measures, removes what it made, and keeps the figures it has."""
+    place, slow = tmp_path / "place", tmp_path / "slow"
+    place.mkdir()
+    slow.mkdir()
+    (slow / "rhash").write_text("#!/bin/sh\n[ $1 = -V ] && exit\nsleep 600; echo never\n")
+    (slow / "rhash").chmod(0o755)
+    words = ["--only", HASHING, "--scale", "0.0003", "--place", str(place), "--output", str(tmp_path / "output")]
+    environment = {**os.environ, "PATH": f"{slow}:{os.environ['PATH']}"}
+    process = subprocess.Popen([HASHMATCH, "bench", *words], env=environment, stderr=subprocess.DEVNULL)
+    while not (sleeping := [pid for pid in tree_of(process.pid) if name_of(pid) == "sleep"]):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 130
+    assert name_of(sleeping[0]) != "sleep"
+    assert list(place.iterdir()) == []
+    assert f"{HASHING},{OURS},1," in (tmp_path / "output" / "raw.csv").read_text()
+
+
+def name_of(pid: int) -> str:
+    """Return the name of the program that a process runs; nothing for one that has ended and waits to be reaped."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return os.path.basename(command.partition(b"\0")[0]).decode()
+
+
+def tree_of(pid: int) -> list[int]:
+    """Return a process and all below it."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(below for child in children for below in tree_of(int(child)))]
