@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from hashmatch.bench.benchmark import Workbench
-from hashmatch.bench.measuring import Check, Program
+from hashmatch.bench.measuring import Check, Program, measure
 from hashmatch.errors import HashmatchError
 
 OURS: Final = "hashmatch"
@@ -46,9 +45,9 @@ def store(bench: Workbench, source: Path, name: str) -> Path:
     if not mark.exists():
         removing(place)()
         bench.say(f"importing {source.name}")
-        done = subprocess.run(_import(bench, source, place), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BenchmarkFailed(f"import of {source.name}: exit code {done.returncode}: {done.stderr.strip()}")
+        problem = measure(Program(OURS, _import(bench, source, place)), bench.place).problem
+        if problem:
+            raise BenchmarkFailed(f"import of {source.name}: {problem}")
         mark.touch()
     return place
 
@@ -56,7 +55,7 @@ def store(bench: Workbench, source: Path, name: str) -> Path:
 def importing(bench: Workbench, source: Path) -> Program:
     """Import a list into a new store, which is there afterwards."""
     place = bench.place / "store-import"
-    return Program(OURS, tuple(_import(bench, source, place)), prepare=removing(place))
+    return Program(OURS, _import(bench, source, place), prepare=removing(place))
 
 
 def scans(bench: Workbench, tree: Path, at: Path, algorithms: str, expected: int) -> tuple[Program, ...]:
@@ -84,10 +83,10 @@ def _with(bench: Workbench, at: Path) -> tuple[str, ...]:
     return (*bench.hashmatch, "--store", str(at), "--sealing-key", str(bench.place / "key" / "sealing.key"))
 
 
-def _import(bench: Workbench, source: Path, at: Path) -> list[str]:
+def _import(bench: Workbench, source: Path, at: Path) -> tuple[str, ...]:
     declared = ["--id", "made-up", "--type", "known", "--release", "1", "--authority", "benchmark", "--unsigned"]
     algorithm = ["--algorithm", "md5"] if source.suffix == ".md5" else []
-    return [*_with(bench, at), "lists", "import", str(source), *declared, *algorithm]
+    return (*_with(bench, at), "lists", "import", str(source), *declared, *algorithm)
 
 
 def removing(place: Path) -> Callable[[], None]:
