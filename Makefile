@@ -9,7 +9,7 @@ setup: $(VENV)/.complete
 
 $(VENV)/.complete: pyproject.toml setup.py constraints.txt $(wildcard hashmatch/*/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
 demo: setup ## The main job on a small made-up disk image
@@ -47,9 +47,8 @@ fuzz: ## The kernels against the plainest of them on random inputs, for FUZZ_SEC
 		tests/hashing/fuzz_kernels.c $(KERNELS) -o build/fuzz_kernels
 	build/fuzz_kernels $(FUZZ_SECONDS)
 
-bench: setup ## Whole-program benchmarks beside the peers that are installed
-	$(BIN)/python -m benchmarks.scan
-	$(BIN)/python -m benchmarks.imports
+bench: setup ## Benchmarks beside the peers that are installed; less with BENCH='--scale 0.05 --only hashing'
+	$(BIN)/hashmatch bench --into benchmarks/runs $(BENCH)
 
 clean:
 	rm -rf $(VENV) demo

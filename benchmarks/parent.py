@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.corpora import SMALL
+from hashmatch.bench.corpora import SMALL
 from hashmatch.digests import Algorithm
 from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.source import inspect_source
@@ -111,13 +111,14 @@ def main() -> None:
     """Time each step for a tree, once or as often as asked."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("tree", type=Path, nargs="?", help="[the small corpus]")
+    options.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()), help="where the corpus is made")
     options.add_argument("--runs", type=int, default=3)
     options.add_argument("--copies", type=int, default=1, help="pretend that the tree is there so often")
     options.add_argument("--listed-every", type=int, default=0, metavar="N", help="every n-th file is listed [none]")
     chosen = options.parse_args()
-    tree = chosen.tree or SMALL.make(Path("/var/tmp/hashmatch-benchmarks"))
+    tree = chosen.tree or SMALL.make(chosen.place).root
     for _ in range(chosen.runs):
-        with tempfile.TemporaryDirectory(dir="/var/tmp") as output:
+        with tempfile.TemporaryDirectory(dir=chosen.place) as output:
             _run(tree, Path(output), chosen.copies, MadeUpSnapshot(chosen.listed_every))
 
 
