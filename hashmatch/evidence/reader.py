@@ -7,7 +7,7 @@ import os
 from types import TracebackType
 from typing import Self
 
-from hashmatch.errors import SourceUnusable
+from hashmatch.errors import HashmatchError, SourceUnusable
 from hashmatch.evidence.opening import open_directory, open_root
 from hashmatch.evidence.streams import examine, examine_streams, unread
 from hashmatch.evidence.tree import Files
@@ -51,7 +51,16 @@ class EvidenceReader:
 
         Raises:
             OSError: this process ran out of descriptors or memory.
+            HashmatchError: the engine has left out a file.
         """
+        results = self._examine(engine, files, rules)
+        # What an engine forgets would end in no outcome, and nothing else would notice: results are counted on.
+        if [result.name for result in results[: len(files.names)]] != list(files.names):
+            count = len(files.names)
+            raise HashmatchError(f"{engine.description}: expected a result for each of {count} files, in order")
+        return results
+
+    def _examine(self, engine: Engine, files: Files, rules: ReadRules) -> list[FileResult]:
         try:
             directory = open_directory(self._root, files.directory, cross_mounts=self._cross_mounts)
         except OSError as error:

@@ -1,8 +1,8 @@
 """Files with several names: read once, reported under each.
 
 The walk cannot hold on to every such file until its other names have come by, so the names are sorted on disk by
-(device, inode). Then each file is read by the first of its names, what came of it is sorted the same way, and both
-are joined. However many files there are, and however many names one has, memory stays the same.
+(device, inode, size). Then each file is read by the first of its names, what came of it is sorted the same way, and
+both are joined. However many files there are, and however many names one has, memory stays the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from hashmatch.scan.sorting import SortedRuns, grouped
 from hashmatch.scan.worker import Batch
 from hashmatch.scan.workers import Answer
 
-_FILE: Final = struct.Struct(">QQ")  # device, inode
+# Device, inode, size. One inode has one size: where two differ, a driver gives one number to several files.
+_FILE: Final = struct.Struct(">QQQ")
 
 Examine = Callable[[Iterator[Batch]], Iterator[Answer]]
 
@@ -46,14 +47,14 @@ class HardLinks:
 
     def put_off(self, path: bytes, result: FileResult) -> None:
         """Take a name that the engine has deferred."""
-        self._names.add(_FILE.pack(result.device, result.inode) + path)
+        self._names.add(_file(result) + path)
 
     def read(self, examine: Examine, ledger: Ledger) -> Iterator[None]:
         """Have each file read by its first name; yields after each."""
         for batch, results in examine(self._first_names()):
             name = batch.names[0]
             file = self._under_way.pop(_joined(batch.directory, name))
-            if results[0].failure is None and _FILE.pack(results[0].device, results[0].inode) != file:
+            if results[0].failure is None and _file(results[0]) != file:
                 # The name has become another file's since it was listed; its content says nothing of the others'.
                 results = [results[0]._replace(failure=FailureReason.UNSTABLE)]
             for number, result in enumerate(results):
@@ -95,6 +96,10 @@ def _findings_by_file(findings: SortedRuns) -> Iterator[tuple[bytes, list[Findin
     """Yield the findings of each file together: one, and one for each alternate stream."""
     for file, items in grouped(findings.merged(), _FILE.size):
         yield file, [decode(item[_FILE.size :]) for item in items]
+
+
+def _file(result: FileResult) -> bytes:
+    return _FILE.pack(result.device, result.inode, result.size)
 
 
 def _joined(directory: bytes, name: bytes) -> bytes:

@@ -25,6 +25,7 @@ from hashmatch.scan.examiner import OpenEvidence
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
 from hashmatch.scan.source import source_document, source_warnings
 from hashmatch.scan.stopping import stopping_on_signals
@@ -70,7 +71,8 @@ def scan(
         engine, ended_early = _examine(request, source, ledger, lambda: signalled() or stopped(), progress)
         # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
         snapshot.check_canaries()
-        listed = write_findings(request.output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
+        findings = one_entry_a_path(journal.findings())
+        listed = write_findings(request.output, findings, snapshot.lists, snapshot.snapshot_id, len(journal))
         header = ScanHeader(
             case=request.case,
             source=source_document(source, request.allow_writable),
