@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 def test_image_is_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two clones, one in a path with blanks, give one image, and it holds the files that were planted."""
-    digests = []
+    digests, image = [], None
     for name in ("clone", "a clone of another name"):
         place = tmp_path / name
         place.mkdir()
@@ -25,6 +25,7 @@ def test_image_is_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyP
         image = demo.make_image(place / "tree")
         assert image is not None
         digests.append(demo.digest(image))
+    assert image is not None
     assert digests[0] == digests[1]
     assert len(files) == demo.FILES + 1
     path = max(files, key=lambda each: len(files[each]))
