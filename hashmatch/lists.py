@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final
 from hashmatch import __version__
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.errors import ListFormatError, NoActiveList, SealingKeyError, StoreDamaged, StoreError
+from hashmatch.errors import ListFormatError, NoActiveList, StoreError
 from hashmatch.hashlists.authority import SignatureState, admit
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import open_list
@@ -22,13 +21,13 @@ from hashmatch.hashlists.reading import ListOptions
 from hashmatch.store.build import Built, CategoryTable, build_generation
 from hashmatch.store.catalogue import Catalogue, Stored, require_release, writing
 from hashmatch.store.generation import open_generation
-from hashmatch.store.layout import DATABASE, Layout, check_list_id, check_release
+from hashmatch.store.layout import Layout, check_list_id, check_release
 from hashmatch.store.manifest import FORMAT, Contradiction, Manifest
+from hashmatch.store.opening import check_key_outside, sealer_for_use
 from hashmatch.store.overlap import find_contradictions
 from hashmatch.store.pool import Pool
 from hashmatch.store.sealing import Sealer, load_key, make_key
-from hashmatch.store.snapshot import Snapshot, active_lists, open_snapshot
-from hashmatch.store.verify import check_files, read_contents
+from hashmatch.store.verify import verify_generation
 
 SMALL_LIST: Final = 8 << 20  # bytes; below this, starting worker processes costs more than they save
 
@@ -119,38 +118,6 @@ def sealer_for_import(settings: Settings, catalogue: Catalogue) -> Sealer:
     return load_key(settings.sealing_key)
 
 
-def sealer_for_use(settings: Settings) -> Sealer:
-    """Load the sealing key for looking up.
-
-    Raises:
-        SealingKeyError: it is beneath the store, absent or unusable.
-    """
-    check_key_outside(settings)
-    return load_key(settings.sealing_key)
-
-
-@contextmanager
-def open_lists(settings: Settings) -> Iterator[Snapshot]:
-    """Pin the active lists and open them, to scan or to look up with.
-
-    Raises:
-        NoActiveList: nothing is active. Asked first, as a store that never had a list has no key either.
-        SealingKeyError: the key is beneath the store, absent, unusable, or not the one they were sealed with.
-        StoreDamaged: a list is not what was sealed.
-    """
-    layout = Layout(settings.store)
-    active_lists(layout)
-    with open_snapshot(layout, sealer_for_use(settings)) as snapshot:
-        yield snapshot
-
-
-def check_key_outside(settings: Settings) -> None:
-    """Refuse a key that a thief of the store would carry away with it."""
-    key, store = os.path.realpath(settings.sealing_key), os.path.realpath(settings.store)
-    if os.path.commonpath([key, store]) == store:
-        raise SealingKeyError(f"sealing key {settings.sealing_key}: expected outside the store {settings.store}")
-
-
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A generation and whether it is active."""
@@ -194,16 +161,10 @@ def verify(settings: Settings, list_id: str | None, *, processes: int) -> list[V
 
 def _verify_one(layout: Layout, stored: Stored, sealer: Sealer, processes: int) -> Verified:
     manifest = stored.manifest
-    database = stored.directory / DATABASE
-    check_files(database, manifest.files)
     with open_generation(layout.views, stored.directory, manifest, sealer):
         large = sum(file.size for file in manifest.files) >= SMALL_LIST
         with Pool(processes if large else 0) as pool:
-            found = read_contents(layout.views, database, manifest.files, pool)
-    if found.records != manifest.records:
-        raise StoreDamaged(f"{database}: expected {manifest.records} records, got {found.records}")
-    if found.root != manifest.content_root:
-        raise StoreDamaged(f"{database}: the records are not those that were sealed")
+            found = verify_generation(layout.views, stored.directory, manifest, pool)
     return Verified(stored, found.records)
 
 
@@ -282,4 +243,6 @@ def _manifest(
         canaries=built.canaries,
         sealing_key_id=sealer.key_id,
         tool=f"hashmatch {__version__}",
+        sizes=built.sizes,
+        filter=built.filter,
     )

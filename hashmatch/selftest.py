@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,16 +19,17 @@ from typing import Final
 from hashmatch.config import Settings
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
 from hashmatch.errors import StoreError
+from hashmatch.hashing.choice import EngineChoice, describe, open_engine
 from hashmatch.hashing.engine import ReadRules
-from hashmatch.hashing.portable import PortableEngine
 from hashmatch.hashlists.entries import ListType
-from hashmatch.lists import ImportRequest, import_list, sealer_for_use, verify
+from hashmatch.lists import ImportRequest, import_list, verify
 from hashmatch.matching import decide
 from hashmatch.outcomes import Outcome, Strength
 from hashmatch.reports.header import tool_versions
 from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import scan
 from hashmatch.store.layout import DATABASE, Layout
+from hashmatch.store.opening import sealer_for_use
 from hashmatch.store.snapshot import Snapshot, open_snapshot
 
 PUBLISHED: Final = {
@@ -77,22 +78,28 @@ class SelfTest:
         return all(check.passed for check in self.checks)
 
 
-def run_selftest(started: datetime, clock: Callable[[], datetime]) -> SelfTest:
-    """Try every part on known answers."""
-    engine = PortableEngine()
+def run_selftest(
+    started: datetime, clock: Callable[[], datetime], engine: EngineChoice = EngineChoice.AUTO
+) -> SelfTest:
+    """Try every part on known answers.
+
+    Raises:
+        UsageError: the native engine was asked for, and there is none.
+    """
+    versions = {**tool_versions(describe(engine)), "msgspec": importlib.metadata.version("msgspec")}
     with tempfile.TemporaryDirectory(prefix="hashmatch-selftest-") as name:
         checks = tuple(_checks(Path(name), engine, started, clock))
-    versions = {**tool_versions(engine.description), "msgspec": importlib.metadata.version("msgspec")}
     return SelfTest(started, clock(), versions, checks)
 
 
-def _checks(place: Path, engine: PortableEngine, now: datetime, clock: Callable[[], datetime]) -> Iterator[Check]:
+def _checks(place: Path, engine: EngineChoice, now: datetime, clock: Callable[[], datetime]) -> Iterator[Check]:
     settings = Settings(place / "store", place / "key" / "sealing.key")
     yield _check("hashing: published digests", lambda: _published(place, engine))
+    yield _check("hashing: every length to 300 bytes, beside hashlib", lambda: _lengths(place, engine))
     yield _check("import: two made-up lists, sealed and read back", lambda: _import(place, settings, now))
     yield _check("look-up: every listed digest found, no other", lambda: _look_up(settings))
     yield _check("match rule: strong, weak_only, conflict", lambda: _match_rule(settings))
-    yield _check("scan: every planted file flagged, no other", lambda: _scan(place, settings, now, clock))
+    yield _check("scan: every planted file flagged, no other", lambda: _scan(place, settings, engine, now, clock))
     yield _check("store: a flipped byte is noticed", lambda: _flipped_byte(settings))
 
 
@@ -105,18 +112,32 @@ def _check(name: str, attempt: Callable[[], str]) -> Check:
     return Check(name, not found, found)
 
 
-def _published(place: Path, engine: PortableEngine) -> str:
-    folder = place / "vectors"
+def _published(place: Path, engine: EngineChoice) -> str:
+    expected = [tuple(bytes.fromhex(digest) for digest in digests) for digests in PUBLISHED.values()]
+    return _compare(place / "vectors", engine, list(PUBLISHED), expected)
+
+
+def _lengths(place: Path, engine: EngineChoice) -> str:
+    messages = [bytes((7 * length + at) % 251 for at in range(length)) for length in range(1, 301)]
+    expected = [tuple(_octets(algorithm, message) for algorithm in ALL_ALGORITHMS) for message in messages]
+    return _compare(place / "lengths", engine, messages, expected)
+
+
+def _compare(
+    folder: Path, choice: EngineChoice, messages: Sequence[bytes], expected: Sequence[tuple[bytes, ...]]
+) -> str:
+    """Have the engine read the messages from files of one folder, and count the digests that are wrong."""
     folder.mkdir()
-    for number, message in enumerate(PUBLISHED):
-        (folder / str(number)).write_bytes(message)
+    names = [str(number).encode() for number in range(len(messages))]
+    for name, message in zip(names, messages, strict=True):
+        (folder / name.decode()).write_bytes(message)
+    rules = ReadRules(ALL_ALGORITHMS)
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        names = [str(number).encode() for number in range(len(PUBLISHED))]
-        results = engine.digest_files(directory, names, ReadRules(ALL_ALGORITHMS))
+        with open_engine(choice, rules) as engine:
+            results = engine.digest_files(directory, names, rules)
     finally:
         os.close(directory)
-    expected = [tuple(bytes.fromhex(digest) for digest in digests) for digests in PUBLISHED.values()]
     wrong = sum(1 for result, digests in zip(results, expected, strict=True) if result.digests != digests)
     return f"{wrong} of {len(expected)} messages have other digests" if wrong else ""
 
@@ -169,12 +190,14 @@ def _judge(snapshot: Snapshot, md5_of: bytes, rest_of: bytes, size: int) -> Stre
     return agreements[0].strength if agreements else None
 
 
-def _scan(place: Path, settings: Settings, now: datetime, clock: Callable[[], datetime]) -> str:
+def _scan(place: Path, settings: Settings, engine: EngineChoice, now: datetime, clock: Callable[[], datetime]) -> str:
     tree = place / "tree" / "folder"
     tree.mkdir(parents=True)
     for number, message in enumerate((*_LISTED, *_WEAK, *_OTHERS, b"")):
         (tree / f"{number}.bin").write_bytes(message)
-    request = ScanRequest(tree.parent, place / "report", workers=2, allow_writable="self-test on made-up files")
+    request = ScanRequest(
+        tree.parent, place / "report", workers=2, engine=engine, allow_writable="self-test on made-up files"
+    )
     with open_snapshot(Layout(settings.store), sealer_for_use(settings)) as snapshot:
         counts = scan(request, snapshot, now, clock).listed.counts
     expected = {

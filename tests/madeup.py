@@ -15,8 +15,9 @@ from typing import Any
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.hashlists.entries import ListType
-from hashmatch.lists import Imported, ImportRequest, import_list, sealer_for_use
+from hashmatch.lists import Imported, ImportRequest, import_list
 from hashmatch.store.layout import Layout
+from hashmatch.store.opening import sealer_for_use
 from hashmatch.store.snapshot import Snapshot, open_snapshot
 
 MD5, SHA1, SHA256 = Algorithm

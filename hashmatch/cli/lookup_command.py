@@ -11,9 +11,9 @@ from hashmatch.cli import render
 from hashmatch.cli.options import ALGORITHM, json_option
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lists import open_lists
 from hashmatch.lookup import Answer, look_up
 from hashmatch.matching import Agreement
+from hashmatch.store.opening import open_lists
 from hashmatch.store.snapshot import PinnedList
 
 

@@ -11,22 +11,28 @@ import click
 
 from hashmatch import __version__
 from hashmatch.cli import exits, render
-from hashmatch.cli.lists_command import lists
-from hashmatch.cli.lookup_command import lookup
-from hashmatch.cli.scan_command import scan
-from hashmatch.cli.selftest_command import selftest
+from hashmatch.cli.commands import Commands
 from hashmatch.config import settings_from
 from hashmatch.errors import HashmatchError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from hashmatch.hashing.choice import EngineChoice, describe
+
+        click.echo(f"hashmatch, version {__version__}")
+        click.echo(f"engine {describe(EngineChoice.AUTO)}")
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--store", type=click.Path(path_type=Path), help="Where the lists are [$HASHMATCH_STORE].")
 @click.option(
     "--sealing-key",
     type=click.Path(path_type=Path),
     help="The key the lists are sealed with, outside the store [$HASHMATCH_SEALING_KEY].",
 )
-@click.version_option(__version__, prog_name="hashmatch")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
 @click.pass_context
 def cli(context: click.Context, store: Path | None, sealing_key: Path | None) -> None:
     """Known-hash matching for forensic triage: digests in, flags out.
@@ -38,10 +44,6 @@ def cli(context: click.Context, store: Path | None, sealing_key: Path | None) ->
     25 list contradicts its declared type, 26 not a digest, 130 interrupted, 1 anything else.
     """  # noqa: D301
     context.obj = settings_from(os.environ, store, sealing_key)
-
-
-for _command in (lists, scan, lookup, selftest):
-    cli.add_command(_command)
 
 
 def main() -> NoReturn:

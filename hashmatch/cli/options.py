@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from hashmatch.digests import Algorithm
+from hashmatch.hashing.choice import EngineChoice
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -32,3 +33,14 @@ ALGORITHM = AlgorithmType()
 def json_option(command: _Command) -> _Command:
     """Add `--json`, for machines."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def engine_option(command: _Command) -> _Command:
+    """Add `--engine`."""
+    return click.option(
+        "--engine",
+        type=click.Choice([choice.value for choice in EngineChoice]),
+        default=EngineChoice.AUTO.value,
+        envvar="HASHMATCH_ENGINE",
+        help="What hashes [native where it was built; $HASHMATCH_ENGINE].",
+    )(command)

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from hashmatch.scan.request import ScanProgress
+if TYPE_CHECKING:
+    from hashmatch.scan.request import ScanProgress
 
 _PLAIN_EVERY: Final = 5.0  # seconds between plain lines
 _STEPS: Final = {"seal": "sealing entries", "write": "writing records", "verify": "reading everything back"}

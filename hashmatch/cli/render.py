@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import orjson
@@ -14,9 +14,11 @@ import orjson
 from hashmatch.cli import exits
 from hashmatch.errors import HashmatchError
 from hashmatch.evidence.mounts import readable
-from hashmatch.lists import Imported, Listed, Verified
 from hashmatch.outcomes import Outcome
-from hashmatch.scan.request import ScanSummary
+
+if TYPE_CHECKING:  # what each command shows is its own; a command must not wait for the others' to be loaded
+    from hashmatch.lists import Imported, Listed, Verified
+    from hashmatch.scan.request import ScanSummary
 
 _DIGEST_LIKE: Final = re.compile(r"[0-9A-Fa-f]{32,}")
 
@@ -164,6 +166,9 @@ def scanned_text(summary: ScanSummary) -> None:
     for outcome in Outcome:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.reasons_of(outcome).items())
         click.echo(f"  {outcome.value:<13}{counts.outcomes[outcome]:>12,}" + (f"   ({reasons})" if reasons else ""))
+    if summary.header.options["skip_by_size"]:
+        skipped, octets = summary.reading.no_match_by_size, summary.reading.bytes_not_read
+        click.echo(f"  {skipped:,} of no_match by their size alone: {octets:,} bytes not read")
     for (list_id, release, strength), count in sorted(counts.by_list.items()):
         click.echo(f"  {count:>12,}  {strength:<10} {list_id} {release}")
     for warning in orjson.loads(summary.report.read_bytes())["warnings"]:

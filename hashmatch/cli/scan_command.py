@@ -10,15 +10,16 @@ from typing import Final
 import click
 
 from hashmatch.cli import exits, render
-from hashmatch.cli.options import json_option
+from hashmatch.cli.options import engine_option, json_option
 from hashmatch.cli.progress import scan_progress
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lists import open_lists
+from hashmatch.hashing.choice import EngineChoice
 from hashmatch.reports.header import CaseFields
 from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import check_places
 from hashmatch.scan.run import scan as run_scan
+from hashmatch.store.opening import open_lists
 
 # What is wrong with a place is for the scan to say, with the exit code it has for that.
 _PLACE: Final = click.Path(readable=False, path_type=Path)
@@ -46,10 +47,14 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--examiner", help="Who examines.")
 @click.option("--legal-authority", help="By what right, as the report is to say it.")
 @click.option("--digests", callback=_algorithms, help="Compute only these, e.g. md5,sha1 [all the lists can use].")
-@click.option("--workers", type=click.IntRange(1), default=None, help="Processes that read [number of cores].")
+@click.option(
+    "--workers", type=click.IntRange(1), default=None, help="Threads or processes that read [number of cores]."
+)
+@engine_option
 @click.option("--allow-writable", metavar="REASON", help="Scan a source that is not read-only; the report says why.")
 @click.option("--cross-mounts", is_flag=True, help="Go into file systems that are mounted inside SOURCE.")
 @click.option("--max-file-size", type=click.IntRange(0), metavar="BYTES", help="Do not read larger files [no limit].")
+@click.option("--skip-by-size", is_flag=True, help="Do not read files of a size that no entry of any list has.")
 @json_option
 @click.pass_obj
 def scan(
@@ -62,9 +67,11 @@ def scan(
     legal_authority: str | None,
     digests: tuple[Algorithm, ...] | None,
     workers: int | None,
+    engine: str,
     allow_writable: str | None,
     cross_mounts: bool,
     max_file_size: int | None,
+    skip_by_size: bool,
     as_json: bool,
 ) -> int:
     """Hash every file beneath SOURCE once and flag those that are on an active list.
@@ -78,9 +85,11 @@ def scan(
         case=CaseFields(case, exhibit, examiner, legal_authority),
         digests=digests,
         workers=workers or len(os.sched_getaffinity(0)),
+        engine=EngineChoice(engine),
         allow_writable=allow_writable,
         cross_mounts=cross_mounts,
         max_file_size=max_file_size,
+        skip_by_size=skip_by_size,
         kept_outside=(settings.store, settings.sealing_key),
     )
     started = datetime.now(UTC)

@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 import click
 
 from hashmatch.cli import exits, render
-from hashmatch.cli.options import json_option
+from hashmatch.cli.options import engine_option, json_option
+from hashmatch.hashing.choice import EngineChoice
 from hashmatch.selftest import SelfTest, run_selftest
 
 
 @click.command()
+@engine_option
 @json_option
-def selftest(as_json: bool) -> int:
+def selftest(engine: str, as_json: bool) -> int:
     """Try hashing, import, store, look-up and scan on known answers; exit with 0 only if all are right.
 
     With --json the record names every version, and can be filed.
     """
-    record = run_selftest(datetime.now(UTC), lambda: datetime.now(UTC))
+    record = run_selftest(datetime.now(UTC), lambda: datetime.now(UTC), EngineChoice(engine))
     if as_json:
         render.document(_document(record))
     else:

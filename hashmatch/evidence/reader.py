@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -43,11 +45,30 @@ class EvidenceReader:
         self._one_device = one_device and not cross_mounts
         self._root = _open_same(root, identity)
 
-    def examine(self, engine: Engine, files: Files, rules: ReadRules) -> list[FileResult]:
-        """Digest a batch; every name has a result, and on NTFS the streams of the files have theirs.
+    @property
+    def ntfs(self) -> bool:
+        """The streams of every file are to be read too."""
+        return self._ntfs
+
+    @contextmanager
+    def opened(self, directory: bytes, rules: ReadRules) -> Iterator[tuple[int, ReadRules]]:
+        """Open a directory of the evidence; give its descriptor and the rules for the files in it.
 
         `rules.device` is set here: a file on another device than its directory is a mount crossed unawares. It is
         compared with the directory's, not the root's, as every btrfs subvolume has a device of its own.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        descriptor = open_directory(self._root, directory, cross_mounts=self._cross_mounts)
+        try:
+            device = os.fstat(descriptor).st_dev if self._one_device else None
+            yield descriptor, dataclasses.replace(rules, device=device)
+        finally:
+            os.close(descriptor)
+
+    def examine(self, engine: Engine, files: Files, rules: ReadRules) -> list[FileResult]:
+        """Digest a batch; every name has a result, and on NTFS the streams of the files have theirs.
 
         Raises:
             OSError: this process ran out of descriptors or memory.
@@ -56,24 +77,18 @@ class EvidenceReader:
         results = self._examine(engine, files, rules)
         # What an engine forgets would end in no outcome, and nothing else would notice: results are counted on.
         if [result.name for result in results[: len(files.names)]] != list(files.names):
-            count = len(files.names)
-            raise HashmatchError(f"{engine.description}: expected a result for each of {count} files, in order")
+            raise left_out(engine.description)
         return results
 
     def _examine(self, engine: Engine, files: Files, rules: ReadRules) -> list[FileResult]:
-        try:
-            directory = open_directory(self._root, files.directory, cross_mounts=self._cross_mounts)
-        except OSError as error:
-            failure = open_failure(error)
-            return [unread(name, failure, error.errno) for name in files.names]
-        try:
-            device = os.fstat(directory).st_dev if self._one_device else None
-            rules = dataclasses.replace(rules, device=device)
+        with ExitStack() as stack:
+            try:
+                directory, rules = stack.enter_context(self.opened(files.directory, rules))
+            except OSError as error:
+                return unopened(files.names, error)
             if files.streams:
                 return examine_streams(engine, directory, files.names, rules)
             return examine(engine, directory, files.names, rules, ntfs=self._ntfs)
-        finally:
-            os.close(directory)
 
     def close(self) -> None:
         os.close(self._root)
@@ -85,6 +100,21 @@ class EvidenceReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def left_out(engine: str) -> HashmatchError:
+    """Return the error of an engine that has no result for a file, or another one's."""
+    return HashmatchError(f"{engine}: expected one result for each file it was given, got others")
+
+
+def unopened(names: Sequence[bytes], error: OSError) -> list[FileResult]:
+    """Return the results of files whose directory could not be opened.
+
+    Raises:
+        OSError: `error` itself, if this process ran out of descriptors or memory.
+    """
+    failure = open_failure(error)
+    return [unread(name, failure, error.errno) for name in names]
 
 
 def _open_same(path: bytes, identity: tuple[int, int]) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from hashmatch.hashing.engine import Engine, FileResult, ReadRules
@@ -90,34 +90,63 @@ def examine(
     """
     results = engine.digest_files(directory, names, rules)
     if ntfs:
-        present = [r.name for r in results if not r.deferred and r.failure is not FailureReason.VANISHED]
-        results.extend(_examine_streams(engine, directory, present, rules))
+        streams, unlisted = find_streams(directory, results)
+        results += unlisted
+        if streams:
+            results += examine_streams(engine, directory, streams, rules)
     return results
 
 
 def examine_streams(engine: Engine, directory: int, names: Sequence[bytes], rules: ReadRules) -> list[FileResult]:
     """Digest streams, given as "name:stream", of an open directory."""
-    results = engine.digest_files(directory, names, dataclasses.replace(rules, defer_links=False))
-    return [_stream_result(result) for result in results]
+    return [stream_result(result) for result in engine.digest_files(directory, names, stream_rules(rules))]
 
 
-def _examine_streams(engine: Engine, directory: int, names: Sequence[bytes], rules: ReadRules) -> Iterator[FileResult]:
-    listed: list[bytes] = []
-    for name in names:
+def stream_rules(rules: ReadRules) -> ReadRules:
+    """Return the rules for streams: one is read with its file, so it is never put off."""
+    return dataclasses.replace(rules, defer_links=False)
+
+
+def find_streams(directory: int, files: Sequence[FileResult]) -> tuple[list[bytes], list[FileResult]]:
+    """List the streams of files of an open directory that are there and were not put off.
+
+    Returns:
+        their names, as "name:stream"; and a result for each file whose streams could not be listed.
+
+    Raises:
+        OSError: this process ran out of descriptors or memory.
+    """
+    streams: list[bytes] = []
+    failed: list[FileResult] = []
+    for file in filter(_may_have_streams, files):
         try:
             # There is no getxattrat; through the descriptor the path is short and cannot leave the directory.
-            streams = list_streams(b"/proc/self/fd/%d/%b" % (directory, name))
+            names = list_streams(b"/proc/self/fd/%d/%b" % (directory, file.name))
         except OSError as error:
-            if is_ours(error):
-                raise
-            yield unread(name + STREAMS_UNLISTED, FailureReason.STREAMS_UNREADABLE, error.errno)
+            failed += unlisted((file,), error)
             continue
-        listed.extend(name + b":" + stream for stream in streams)
-    if listed:
-        yield from examine_streams(engine, directory, listed, rules)
+        streams += [file.name + b":" + stream for stream in names]
+    return streams, failed
 
 
-def _stream_result(result: FileResult) -> FileResult:
+def unlisted(files: Sequence[FileResult], error: OSError) -> list[FileResult]:
+    """Return a result for the streams of each of the files, where the error keeps them from being listed.
+
+    Raises:
+        OSError: `error` itself, if this process ran out of descriptors or memory.
+    """
+    if is_ours(error):
+        raise error
+    reason = FailureReason.STREAMS_UNREADABLE
+    return [unread(file.name + STREAMS_UNLISTED, reason, error.errno) for file in files if _may_have_streams(file)]
+
+
+def _may_have_streams(file: FileResult) -> bool:
+    return not file.deferred and file.failure is not FailureReason.VANISHED
+
+
+def stream_result(result: FileResult) -> FileResult:
+    """Return the result of a stream that was listed a moment ago, so that not to find it is a failure of its own."""
     if result.failure in _UNOPENED:
         return result._replace(failure=FailureReason.STREAMS_UNREADABLE)
     return result

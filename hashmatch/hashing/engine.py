@@ -19,7 +19,7 @@ class ReadRules:
     """How files are read.
 
     Attributes:
-        algorithms: digests to compute, in the order they are returned.
+        algorithms: digests to compute, ascending; they are returned in this order.
         device: `st_dev` that every file must have; another one is a mount crossed unawares. None allows any.
         max_bytes: files larger than this are not read (`FailureReason.BUDGET`); None for no limit.
         defer_links: report a file that has several names instead of reading it, so that it is read once.
@@ -32,6 +32,10 @@ class ReadRules:
     max_bytes: int | None = None
     defer_links: bool = False
     sizes: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not self.algorithms or list(self.algorithms) != sorted(set(self.algorithms)):
+            raise ValueError("expected algorithms in ascending order, one at least")
 
 
 class FileResult(NamedTuple):
@@ -78,4 +82,36 @@ class Engine(Protocol):
 
     def digest_files(self, directory: int, names: Sequence[bytes], rules: ReadRules) -> list[FileResult]:
         """Read the named files of an open directory once each; one result per name, in order."""
+        ...
+
+
+Ticketed = tuple[int, list[FileResult]]
+
+
+class FileQueue(Protocol):
+    """Computes digests of many batches at a time, on threads of its own. Used by one thread."""
+
+    @property
+    def description(self) -> str:
+        """Name and version, for reports."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """Content bytes read so far, of files that are still being read too."""
+        ...
+
+    def submit(self, ticket: int, directory: int, names: Sequence[bytes], rules: ReadRules) -> None:
+        """Queue the named files of an open directory, which need not stay open."""
+        ...
+
+    def take(self, wanted: int, seconds: float) -> list[Ticketed]:
+        """Wait until `wanted` files are done, or all are, or for that long; return results by their batch's ticket.
+
+        Each name has one result, in any order, and a batch's results may come in several parts.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the threads; what is still queued has no results."""
         ...

@@ -7,6 +7,7 @@ starved process would list sound files as unreadable and carry on to the next on
 from __future__ import annotations
 
 import errno
+import os
 from typing import Final
 
 from hashmatch.outcomes import FailureReason
@@ -21,6 +22,12 @@ _SWAPPED: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENX
 def is_ours(error: OSError) -> bool:
     """Tell whether the process ran out of something, rather than the file failing."""
     return error.errno in _OURS
+
+
+def raise_ours(number: int) -> None:
+    """Raise OSError where an error number says that the process ran out of something."""
+    if number in _OURS:
+        raise OSError(number, os.strerror(number))
 
 
 def open_failure(error: OSError) -> FailureReason:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import ssl
 import stat
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -43,16 +44,17 @@ class PortableEngine:
 
     def digest_files(self, directory: int, names: Sequence[bytes], rules: ReadRules) -> list[FileResult]:
         """Read the named files of an open directory once each; one result per name, in order."""
-        return [self._digest_file(directory, name, rules) for name in names]
+        sizes = None if rules.sizes is None else memoryview(rules.sizes).cast("Q")
+        return [self._digest_file(directory, name, rules, sizes) for name in names]
 
-    def _digest_file(self, directory: int, name: bytes, rules: ReadRules) -> FileResult:
+    def _digest_file(self, directory: int, name: bytes, rules: ReadRules, sizes: memoryview[int] | None) -> FileResult:
         try:
             descriptor, atime_risked = _open(directory, name)
         except OSError as error:
             return _unopened(name, open_failure(error), error.errno)
         try:
             before = os.fstat(descriptor)
-            content = _unread(before, rules) or self._read(descriptor, before, rules)
+            content = _unread(before, rules, sizes) or self._read(descriptor, before, rules)
         except OSError as error:
             if is_ours(error):
                 raise
@@ -74,6 +76,7 @@ class PortableEngine:
             content.deferred,
             atime_risked,
             before.st_blocks * 512,
+            content.unlisted_size,
         )
 
     def _read(self, descriptor: int, before: os.stat_result, rules: ReadRules) -> _Content:
@@ -111,6 +114,7 @@ class _Content(NamedTuple):
     errno: int | None = None
     offset: int | None = None
     deferred: bool = False
+    unlisted_size: bool = False
 
 
 class _Digesting:
@@ -161,7 +165,7 @@ def _open(directory: int, name: bytes) -> tuple[int, bool]:
         return os.open(name, _FLAGS, dir_fd=directory), True
 
 
-def _unread(before: os.stat_result, rules: ReadRules) -> _Content | None:
+def _unread(before: os.stat_result, rules: ReadRules, sizes: memoryview[int] | None) -> _Content | None:
     """Return why an open file is not to be read, or None."""
     if not stat.S_ISREG(before.st_mode):
         return _Content(FailureReason.UNSTABLE)
@@ -171,7 +175,15 @@ def _unread(before: os.stat_result, rules: ReadRules) -> _Content | None:
         return _Content(FailureReason.BUDGET)
     if rules.defer_links and before.st_nlink > 1:
         return _Content(None, deferred=True)
+    # A size of 0 is not asked for: only reading tells an empty file from one whose size is made up (procfs).
+    if sizes is not None and before.st_size and not _has(sizes, before.st_size):
+        return _Content(None, unlisted_size=True)
     return None
+
+
+def _has(ascending: memoryview[int], number: int) -> bool:
+    place = bisect_left(ascending, number)
+    return place < len(ascending) and ascending[place] == number
 
 
 def _changed(before: os.stat_result, after: os.stat_result) -> bool:

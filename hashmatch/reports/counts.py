@@ -21,6 +21,8 @@ class ReadingCounts:
         alternate_streams: streams of files beside their main one.
         atime_risked: reads for which O_NOATIME was refused.
         sparse: files that take less storage than their size.
+        no_match_by_size: names of `no_match` whose content was not read, because no entry has its size.
+        bytes_not_read: their content, that of a file with several names counted once.
     """
 
     bytes_read: int = 0
@@ -28,6 +30,8 @@ class ReadingCounts:
     alternate_streams: int = 0
     atime_risked: int = 0
     sparse: int = 0
+    no_match_by_size: int = 0
+    bytes_not_read: int = 0
 
 
 @dataclass(slots=True)

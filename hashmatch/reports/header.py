@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import ssl
@@ -10,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+import xxhash
+
 from hashmatch import __version__
-from hashmatch.store.database import LEVELDB_VERSION
+from hashmatch.store.database import LEVELDB_VERSION, PLYVEL_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class ScanHeader:
         status: `complete`, `incomplete` or `interrupted`.
         not_reached: names that an interrupted scan had listed and did not come to read.
         options: what was asked for, by the name of the option.
+        limits: what this scan cannot tell beside what no scan can, in sentences.
     """
 
     case: CaseFields
@@ -49,6 +52,7 @@ class ScanHeader:
     status: str
     not_reached: int
     options: Mapping[str, object]
+    limits: tuple[str, ...] = ()
 
 
 def tool_versions(engine: str) -> dict[str, str]:
@@ -60,6 +64,8 @@ def tool_versions(engine: str) -> dict[str, str]:
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION,
         "leveldb": LEVELDB_VERSION,
-        **{name: importlib.metadata.version(name) for name in ("plyvel", "orjson", "xxhash")},
+        "plyvel": PLYVEL_VERSION,
+        "orjson": orjson.__version__,
+        "xxhash": xxhash.VERSION,
         "kernel": f"{kernel.sysname} {kernel.release} {kernel.machine}",
     }

@@ -50,7 +50,7 @@ def summary(
         "options": dict(header.options),
         "tools": tool_versions(header.engine),
         "counts": counts_document(findings, reading, lists, header.not_reached),
-        "limits": [*_LIMITS, *map(_no_match_means, lists)],
+        "limits": [*_LIMITS, *header.limits, *map(_no_match_means, lists)],
         "result_digest": result_digest,
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -13,9 +13,10 @@ from hashmatch.evidence.tree import Entry, Files
 from hashmatch.hashing.engine import FileResult
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.pools import Pool
 from hashmatch.scan.request import Progress, ScanProgress
 from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer, WorkerPool
+from hashmatch.scan.workers import Answer
 
 _EVERY: Final = 0.1  # seconds between two words of progress
 
@@ -28,7 +29,7 @@ class Examination:
         source: SourceFacts,
         ledger: Ledger,
         links: HardLinks,
-        pool: WorkerPool,
+        pool: Pool,
         stopped: Callable[[], bool],
         progress: Progress,
     ) -> None:
@@ -100,7 +101,7 @@ class Examination:
             self._progress(
                 ScanProgress(
                     self._ledger.files,
-                    self._ledger.bytes_read,
+                    max(self._ledger.bytes_read, self._pool.bytes_read),
                     self._ledger.matches,
                     self._ledger.listed,
                     self._walked,

@@ -33,7 +33,7 @@ class EvidenceExaminer:
 
 @dataclass(frozen=True, slots=True)
 class OpenEvidence:
-    """Opens the source in a worker process."""
+    """What it takes to open the source, in this process or in a worker."""
 
     root: bytes
     identity: tuple[int, int]
@@ -47,8 +47,15 @@ class OpenEvidence:
         ntfs = source.ntfs
         return cls(source.path_bytes, source.identity, cross_mounts, ntfs, source.one_device, rules)
 
-    def __call__(self) -> EvidenceExaminer:
-        reader = EvidenceReader(
+    def reader(self) -> EvidenceReader:
+        """Open the source.
+
+        Raises:
+            SourceUnusable: it cannot be opened, or is another directory than it was.
+        """
+        return EvidenceReader(
             self.root, self.identity, cross_mounts=self.cross_mounts, ntfs=self.ntfs, one_device=self.one_device
         )
-        return EvidenceExaminer(reader, PortableEngine(), self.rules)
+
+    def __call__(self) -> EvidenceExaminer:
+        return EvidenceExaminer(self.reader(), PortableEngine(), self.rules)

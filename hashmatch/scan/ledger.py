@@ -31,6 +31,8 @@ class Ledger:
         self.bytes_read = 0
         self.hard_links = 0
         self.alternate_streams = 0
+        self.no_match_by_size = 0
+        self._bytes_not_read = 0
         self._atime_risked = 0
         self._sparse = 0
 
@@ -64,6 +66,10 @@ class Ledger:
         if result.size == 0:
             outcome, reason = Outcome.EXCLUDED, ExclusionReason.EMPTY
             return Finding(path, is_stream, outcome, reason, None, None, 0, result.inode)
+        if result.unlisted_size:
+            self.no_match_by_size += 1
+            self._bytes_not_read += result.size
+            return Finding(path, is_stream, Outcome.NO_MATCH, None, None, None, result.size, result.inode)
         try:
             # strict: an engine that gave fewer digests than it was asked for must not make a `no_match`.
             digests = dict(zip(self.algorithms, result.digests, strict=True))
@@ -74,7 +80,15 @@ class Ledger:
         return Finding(path, is_stream, outcome, None, None, None, result.size, result.inode, agreements)
 
     def reading(self) -> ReadingCounts:
-        return ReadingCounts(self.bytes_read, self.hard_links, self.alternate_streams, self._atime_risked, self._sparse)
+        return ReadingCounts(
+            self.bytes_read,
+            self.hard_links,
+            self.alternate_streams,
+            self._atime_risked,
+            self._sparse,
+            self.no_match_by_size,
+            self._bytes_not_read,
+        )
 
 
 def _failed(path: bytes, result: FileResult, failure: FailureReason, *, is_stream: bool) -> Finding:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from hashmatch.errors import OutputUnusable
 from hashmatch.hashing.engine import FileResult
@@ -24,6 +24,8 @@ from hashmatch.scan.workers import Answer
 
 # Device, inode, size. One inode has one size: where two differ, a driver gives one number to several files.
 _FILE: Final = struct.Struct(">QQQ")
+_READ: Final = b"\0"  # marks of findings: the content was read, or its size alone decided
+_BY_SIZE: Final = b"\1"
 
 Examine = Callable[[Iterator[Batch]], Iterator[Answer]]
 
@@ -60,22 +62,24 @@ class HardLinks:
             for number, result in enumerate(results):
                 # The part behind the file's own name, none for its main content, `:stream` for a stream.
                 behind = result.name[len(name) :]
-                self._findings.add(file + encode(ledger.judge(behind, result, is_stream=number > 0)))
+                mark = _BY_SIZE if result.unlisted_size and result.failure is None else _READ
+                self._findings.add(file + mark + encode(ledger.judge(behind, result, is_stream=number > 0)))
             yield
 
     def enter(self, ledger: Ledger) -> None:
         """Enter a finding for every name of the files that were read."""
         found = _findings_by_file(self._findings)
-        file, findings = next(found, (b"", []))
+        file, findings, by_size = next(found, _NO_FILE)
         for key, items in grouped(self._names.merged(), _FILE.size):
             if key != file:
                 continue  # An interrupted scan did not come to read it.
             for number, item in enumerate(items):
                 ledger.hard_links += number > 0
+                ledger.no_match_by_size += by_size * (number > 0)  # the first name was counted when it was judged
                 ledger.listed += len(findings) - 1
                 for finding in findings:
                     ledger.enter(finding._replace(path=item[_FILE.size :] + finding.path))
-            file, findings = next(found, (b"", []))
+            file, findings, by_size = next(found, _NO_FILE)
 
     def __enter__(self) -> Self:
         return self
@@ -92,10 +96,21 @@ class HardLinks:
             yield Batch(directory, (name,), streams=False, defer_links=False)
 
 
-def _findings_by_file(findings: SortedRuns) -> Iterator[tuple[bytes, list[Finding]]]:
-    """Yield the findings of each file together: one, and one for each alternate stream."""
+class _Found(NamedTuple):
+    """What came of one file: a finding, and one for each alternate stream; how many of them its size decided."""
+
+    file: bytes
+    findings: list[Finding]
+    by_size: int
+
+
+_NO_FILE: Final = _Found(b"", [], 0)
+
+
+def _findings_by_file(findings: SortedRuns) -> Iterator[_Found]:
     for file, items in grouped(findings.merged(), _FILE.size):
-        yield file, [decode(item[_FILE.size :]) for item in items]
+        marked = [(item[_FILE.size :][:1], decode(item[_FILE.size + 1 :])) for item in items]
+        yield _Found(file, [finding for _, finding in marked], sum(mark == _BY_SIZE for mark, _ in marked))
 
 
 def _file(result: FileResult) -> bytes:

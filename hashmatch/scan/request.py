@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hashmatch.digests import Algorithm
+from hashmatch.hashing.choice import EngineChoice
 from hashmatch.matching import KnownHashes
 from hashmatch.reports.counts import ReadingCounts
 from hashmatch.reports.findings import PinnedList
@@ -45,6 +46,15 @@ class PinnedSnapshot(KnownHashes, Protocol):
         """
         ...
 
+    def sizes(self) -> bytes:
+        """Return the sizes that entries give: ascending u64 in the machine's byte order, end to end.
+
+        Raises:
+            UsageError: the sizes of a list's entries are not all known.
+            StoreDamaged: the store cannot answer.
+        """
+        ...
+
     def check_canaries(self) -> None:
         """Raise StoreDamaged unless digests that are known to be there are found."""
         ...
@@ -58,10 +68,12 @@ class ScanRequest:
         source: the directory the evidence is mounted on.
         output: a new or empty directory.
         digests: algorithms to compute; None for all that the pinned lists can use.
-        workers: processes that read.
+        workers: threads or processes that read.
+        engine: which one hashes.
         allow_writable: why a source that can be written to is scanned all the same.
         cross_mounts: go into file systems mounted inside the source.
         max_file_size: bytes; larger files are not read, and the report says which; None for no limit.
+        skip_by_size: do not read files of a size that no entry of any pinned list has.
         kept_outside: further places that are written to and must not lie beneath the source (the store).
     """
 
@@ -70,9 +82,11 @@ class ScanRequest:
     case: CaseFields = field(default_factory=CaseFields)
     digests: tuple[Algorithm, ...] | None = None
     workers: int = 1
+    engine: EngineChoice = EngineChoice.AUTO
     allow_writable: str | None = None
     cross_mounts: bool = False
     max_file_size: int | None = None
+    skip_by_size: bool = False
     kept_outside: tuple[Path, ...] = ()
 
 

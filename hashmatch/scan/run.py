@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from hashmatch.digests import Algorithm
 from hashmatch.errors import UsageError
@@ -12,6 +13,7 @@ from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.outside import check_outside
 from hashmatch.evidence.source import SourceFacts, check_source
 from hashmatch.evidence.tree import walk
+from hashmatch.hashing.choice import use_native
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.outcomes import Outcome
 from hashmatch.reports.counts import FindingCounts
@@ -26,10 +28,16 @@ from hashmatch.scan.journal import Journal
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.paths import one_entry_a_path
+from hashmatch.scan.pools import open_pool
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
 from hashmatch.scan.source import source_document, source_warnings
 from hashmatch.scan.stopping import stopping_on_signals
-from hashmatch.scan.workers import WorkerPool
+
+SKIPPED_BY_SIZE: Final = (
+    "Files of a size that no entry of the lists has were opened and not read (skip-by-size): their no match rests on "
+    "the size that the file system gives. That one of them could not have been read to its end, or has a digest that "
+    "the lists give with another size (a conflict), was not seen."
+)
 
 
 def _silent(_: ScanProgress) -> None:
@@ -64,11 +72,11 @@ def scan(
         StoreDamaged: the lists do not answer as they should; nor is there one then.
         HashmatchError: this process or its workers cannot go on; nor is there one then.
     """
-    source, algorithms = _checked(request, snapshot)
+    source, rules = _checked(request, snapshot)
     facts = {"source": source.path, "snapshot": snapshot.snapshot_id, "started": started.isoformat()}
     with Journal(request.output, facts) as journal, stopping_on_signals() as signalled:
-        ledger = Ledger(journal, snapshot, algorithms)
-        engine, ended_early = _examine(request, source, ledger, lambda: signalled() or stopped(), progress)
+        ledger = Ledger(journal, snapshot, rules.algorithms)
+        engine, ended_early = _examine(request, source, rules, ledger, lambda: signalled() or stopped(), progress)
         # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
         snapshot.check_canaries()
         findings = one_entry_a_path(journal.findings())
@@ -83,7 +91,8 @@ def scan(
             ended=clock(),
             status=_status(listed.counts, ended_early=ended_early),
             not_reached=ledger.not_reached,
-            options=_options(request, algorithms),
+            options=_options(request, rules.algorithms),
+            limits=(SKIPPED_BY_SIZE,) if request.skip_by_size else (),
         )
         report = write_summary(request.output, header, snapshot.lists, listed, ledger.reading())
         journal.remove()
@@ -103,26 +112,32 @@ def check_places(request: ScanRequest) -> SourceFacts:
     return source
 
 
-def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> tuple[SourceFacts, tuple[Algorithm, ...]]:
+def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> tuple[SourceFacts, ReadRules]:
     """Make sure that the scan can be done before anything is written, then make the output directory."""
     if request.workers < 1:
         raise UsageError(f"workers: expected 1 or more, got {request.workers}")
+    use_native(request.engine)
     source = check_places(request)
     algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
+    sizes = snapshot.sizes() if request.skip_by_size else None
     snapshot.check_canaries()
     prepare(request.output)
-    return source, algorithms
+    return source, ReadRules(algorithms, max_bytes=request.max_file_size, sizes=sizes)
 
 
 def _examine(
-    request: ScanRequest, source: SourceFacts, ledger: Ledger, stopped: Callable[[], bool], progress: Progress
+    request: ScanRequest,
+    source: SourceFacts,
+    rules: ReadRules,
+    ledger: Ledger,
+    stopped: Callable[[], bool],
+    progress: Progress,
 ) -> tuple[str, bool]:
     """Read the evidence; return the engine it was read with, and whether that ended early."""
-    rules = ReadRules(ledger.algorithms, max_bytes=request.max_file_size)
     open_evidence = OpenEvidence.of(source, rules, cross_mounts=request.cross_mounts)
     root = open_root(source.path_bytes)
     try:
-        with HardLinks(request.output) as links, WorkerPool(request.workers, open_evidence) as pool:
+        with HardLinks(request.output) as links, open_pool(open_evidence, request.workers, request.engine) as pool:
             examination = Examination(source, ledger, links, pool, stopped, progress)
             ended_early = examination.run(walk(root, cross_mounts=request.cross_mounts, ntfs=source.ntfs))
             return pool.engine(), ended_early
@@ -142,7 +157,9 @@ def _options(request: ScanRequest, algorithms: tuple[Algorithm, ...]) -> dict[st
         "digests": [algorithm.label for algorithm in algorithms],
         "digests_asked": request.digests is not None,
         "workers": request.workers,
+        "engine": str(request.engine),
         "allow_writable": request.allow_writable,
         "cross_mounts": request.cross_mounts,
         "max_file_size": request.max_file_size,
+        "skip_by_size": request.skip_by_size,
     }

@@ -29,8 +29,8 @@ AHEAD: Final = 2  # loads a worker has at a time
 # A longer load goes to an idle worker only: were it written while the worker writes a long answer, and neither fitted
 # the buffers of the pipe (about 200 KiB), both would wait for ever.
 _SAFE_AHEAD: Final = 32 << 10  # bytes
-_POLL: Final = 0.1  # seconds between looks at the stop signal
-_DRAIN: Final = 2.0  # seconds for which a stopped scan waits for what is under way
+POLL: Final = 0.1  # seconds between looks at the stop signal
+DRAIN: Final = 2.0  # seconds for which a stopped scan waits for what is under way
 _FAILED_STARTS: Final = 3  # workers in a row that may die before they are ready
 
 Answer = tuple[Batch, list[FileResult]]
@@ -83,6 +83,7 @@ class WorkerPool:
     def __init__(self, workers: int, open_examiner: Callable[[], Examiner]) -> None:
         """Start the workers; `open_examiner` is pickled and called in each."""
         self._engine = ""
+        self._bytes_read = 0
         self.crashes = 0
         self._open_examiner = open_examiner
         self._failed_starts = 0
@@ -100,6 +101,11 @@ class WorkerPool:
         # A worker that still has a load is reading something nobody waits for any more.
         for worker in self._workers:
             worker.end(0.0 if kind or worker.loads else 1.0)
+
+    @property
+    def bytes_read(self) -> int:
+        """Content bytes read so far, of files that are done."""
+        return self._bytes_read
 
     def engine(self) -> str:
         """Return the description of the engine the workers hash with.
@@ -124,7 +130,7 @@ class WorkerPool:
         deadline: float | None = None
         while True:
             if deadline is None and stopped():
-                deadline = time.monotonic() + _DRAIN
+                deadline = time.monotonic() + DRAIN
                 self._again.clear()
             if deadline is None:
                 self._feed()
@@ -136,7 +142,7 @@ class WorkerPool:
 
     def _listen(self) -> list[Answer]:
         """Take what workers have said, idle ones included: one that has died must not be given a batch."""
-        said = set(wait([worker.pipe for worker in self._workers], _POLL))
+        said = set(wait([worker.pipe for worker in self._workers], POLL))
         return [answer for worker in tuple(self._workers) if worker.pipe in said for answer in self._receive(worker)]
 
     def _feed(self) -> None:
@@ -157,8 +163,10 @@ class WorkerPool:
         if isinstance(message, Examined):
             load = worker.loads.popleft()
             self._supply.measured(files_in(load), message.seconds)
-            for batch, results in zip(load, message.results, strict=True):
-                yield batch, list(map(FileResult._make, results))
+            for batch, plain in zip(load, message.results, strict=True):
+                results = list(map(FileResult._make, plain))
+                self._bytes_read += sum(result.bytes_read for result in results)
+                yield batch, results
         elif isinstance(message, Ready):
             worker.ready, self._engine, self._failed_starts = True, message.engine, 0
         elif isinstance(message, Failed):

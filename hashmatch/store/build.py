@@ -21,12 +21,15 @@ from hashmatch.digests import ALL_ALGORITHMS
 from hashmatch.errors import ListFormatError, StoreDamaged, StoreUnwritable
 from hashmatch.hashlists.entries import Category, ParsedPiece, Piece
 from hashmatch.store import database
-from hashmatch.store.layout import DATABASE, QUARANTINE
+from hashmatch.store.filter import salt_for
+from hashmatch.store.filterbuild import Joiner
+from hashmatch.store.layout import DATABASE, FILTER, QUARANTINE, SIZES
 from hashmatch.store.manifest import Canary, PinnedFile
 from hashmatch.store.pool import Pool
 from hashmatch.store.postings import MAX_CATEGORY
 from hashmatch.store.records import Quarantined
 from hashmatch.store.sealing import Sealer
+from hashmatch.store.sizes import DistinctSizes
 from hashmatch.store.sorting import (
     PARTITIONS_PER_ALGORITHM,
     RunIndex,
@@ -101,6 +104,8 @@ class Built:
     records: int
     content_root: str
     files: tuple[PinnedFile, ...]
+    sizes: PinnedFile | None
+    filter: PinnedFile
     canaries: tuple[Canary, ...]
 
 
@@ -113,7 +118,7 @@ def build_generation(
     pool: Pool,
     progress: Callable[[str, int], None],
 ) -> Built:
-    """Build `staging/db` and `staging/quarantine.jsonl`.
+    """Build `db`, `filter.bin`, `quarantine.jsonl` and, where every entry gives a size, `sizes.bin` in `staging`.
 
     Args:
         staging: an empty directory.
@@ -129,19 +134,27 @@ def build_generation(
         StoreDamaged: what was read back is not what was written.
         StoreUnwritable, OSError: the disk refused.
     """
-    index, tally = _seal(staging, pieces, categories, sealer, pool, progress)
+    index, tally, sizes = _seal(staging, pieces, categories, sealer, pool, progress)
     ledger = _Ledger(tally, progress)
     directory = staging / DATABASE
     count = database.build(directory, ledger.record(pool.map(sort_partition, index.partitions())), index.records)
+    sizes_path = staging / SIZES if tally.sized == tally.entries else None
+    if sizes_path is not None:
+        sizes.write(sizes_path)
     shutil.rmtree(staging / _RUNS)
     files = pin_files(directory, _keep_sealed_files(directory))
     progress("verify", 0)
-    found = read_contents(views, directory, files, pool)
+    with (staging / FILTER).open("xb") as file:
+        joiner = Joiner(salt_for(ledger.root), file.write)
+        found = read_contents(views, directory, files, pool, tally.digests, joiner, sizes_path)
     if (found.records, found.root) != (count, ledger.root):
         raise StoreDamaged(
             f"{directory}: read back {found.records} records, expected {count}; or their content differs"
         )
-    return Built(tally, categories.categories, count, ledger.root, files, ledger.canaries())
+    (pinned_filter,) = pin_files(staging, [FILTER])
+    pinned_sizes = pin_files(staging, [SIZES])[0] if sizes_path is not None else None
+    canaries = ledger.canaries()
+    return Built(tally, categories.categories, count, ledger.root, files, pinned_sizes, pinned_filter, canaries)
 
 
 def _seal(
@@ -151,18 +164,19 @@ def _seal(
     sealer: Sealer,
     pool: Pool,
     progress: Callable[[str, int], None],
-) -> tuple[RunIndex, Tally]:
+) -> tuple[RunIndex, Tally, DistinctSizes]:
     runs = staging / _RUNS
     runs.mkdir(mode=0o700)
-    index, tally = RunIndex(), Tally()
+    index, tally, sizes = RunIndex(), Tally(), DistinctSizes(runs)
     tasks = (Task(piece, categories.numbers_for(piece), sealer, runs) for piece in pieces)
     with (staging / QUARANTINE).open("xb") as quarantine:
         for sealed in pool.map(seal_piece, tasks):
             index.add(sealed)
             tally.add(sealed)
+            sizes.add(sealed.sizes)
             quarantine.writelines(_quarantine_lines(sealed.quarantined))
             progress("seal", tally.entries)
-    return index, tally
+    return index, tally, sizes
 
 
 def _quarantine_lines(quarantined: Sequence[Quarantined]) -> Iterator[bytes]:

@@ -28,6 +28,7 @@ BLOOM_BITS: Final = 12  # bits a key; one absent digest in about 300 costs a blo
 BATCH: Final = 1_000  # records
 
 LEVELDB_VERSION: Final[str] = plyvel.__leveldb_version__
+PLYVEL_VERSION: Final[str] = plyvel.__version__
 
 
 @contextmanager

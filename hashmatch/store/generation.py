@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from hashmatch.errors import SealingKeyError, StoreDamaged
 from hashmatch.hashlists.entries import Category
 from hashmatch.hashlists.postings import Posting
 from hashmatch.store.database import Database
+from hashmatch.store.filter import Filter, open_filter
 from hashmatch.store.layout import DATABASE
 from hashmatch.store.manifest import Manifest
 from hashmatch.store.postings import decode
@@ -24,11 +25,12 @@ _ABSENT_CANARIES: Final = 64
 class Generation:
     """Answers sealed keys of one list. Threads may share it."""
 
-    def __init__(self, manifest: Manifest, database: Database, sealer: Sealer) -> None:
+    def __init__(self, manifest: Manifest, database: Database, filter_: Filter | None, sealer: Sealer) -> None:
         self.manifest = manifest
         self.algorithms = frozenset(Algorithm.named(label) for label in manifest.digests)
         self.entry_masks = frozenset(int(mask) for mask in manifest.entry_masks)
         self.categories: tuple[Category | None, ...] = (None, *manifest.categories)
+        self.filter = filter_
         self._database = database
         self._sealer = sealer
 
@@ -54,7 +56,10 @@ class Generation:
             StoreDamaged: an answer is wrong; no other answer of this generation is to be believed.
         """
         for canary in self.manifest.canaries:
-            if self._database.get(bytes.fromhex(canary.key)) != bytes.fromhex(canary.value):
+            key = bytes.fromhex(canary.key)
+            if self._database.get(key) != bytes.fromhex(canary.value) or (
+                self.filter and not self.filter.may_hold(key)
+            ):
                 raise StoreDamaged(f"list {self.manifest.list}: a canary that was sealed in it is not found")
         for number in range(_ABSENT_CANARIES):
             for algorithm in self.algorithms:
@@ -71,14 +76,14 @@ def open_generation(views: Path, directory: Path, manifest: Manifest, sealer: Se
         StoreDamaged: it is not what was sealed.
     """
     check_key(manifest, sealer)
-    with open_view(views, directory / DATABASE, manifest.files) as view:
-        database = Database(view)
-        try:
-            generation = Generation(manifest, database, sealer)
-            generation.check_canaries()
-            yield generation
-        finally:
-            database.close()
+    with (
+        open_filter(directory, manifest) as filter_,
+        open_view(views, directory / DATABASE, manifest.files) as view,
+        closing(Database(view)) as database,
+    ):
+        generation = Generation(manifest, database, filter_, sealer)
+        generation.check_canaries()
+        yield generation
 
 
 def check_key(manifest: Manifest, sealer: Sealer) -> None:

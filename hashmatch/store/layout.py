@@ -11,7 +11,9 @@ from hashmatch.errors import UsageError
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "db"
+FILTER: Final = "filter.bin"
 QUARANTINE: Final = "quarantine.jsonl"
+SIZES: Final = "sizes.bin"
 
 _LIST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RELEASE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,128}")

@@ -42,8 +42,8 @@ class Contradiction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digests: int
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sealed generation.
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A sealed generation. Its defaults are left out when written, so older manifests stay canonical.
 
     Attributes:
         list, release, type, authority, signature: what the person and the list's authority declared.
@@ -65,6 +65,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canaries: keys that must be found whenever the generation is opened.
         sealing_key_id: which key sealed it.
         tool: name and version that built it.
+        sizes: `sizes.bin`, where every entry gives a size; beside the database, not in it.
+        filter: the file that rules out most absent keys; None in generations that were built without one.
     """
 
     format: int
@@ -93,6 +95,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canaries: tuple[Canary, ...]
     sealing_key_id: str
     tool: str
+    sizes: PinnedFile | None = None
+    filter: PinnedFile | None = None
 
 
 def canonical(value: object) -> bytes:

@@ -54,11 +54,18 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SealedEntries:
-    """Records by algorithm, unsorted; `masks` counts entries by the set of algorithms they keep."""
+    """Records by algorithm, unsorted.
+
+    Attributes:
+        masks: entries by the set of algorithms they keep.
+        sized: entries that keep a digest and give a size.
+        sizes: the different sizes they give, ascending.
+    """
 
     records: dict[Algorithm, Records]
     masks: Counter[int]
     sized: int
+    sizes: NDArray[np.uint64]
     quarantined: tuple[Quarantined, ...]
 
 
@@ -74,8 +81,14 @@ def seal_entries(block: EntryBlock, categories: int | Sequence[int], sealer: Sea
     entries = _entries(block, columns, masks, categories, sealer)
     records = {algorithm: _seal_column(algorithm, column, entries, sealer) for algorithm, column in columns.items()}
     used, numbers = np.unique(masks[masks != 0], return_counts=True)
-    sized = int(np.count_nonzero(entries["flags"][masks != 0] & SIZED))
-    return SealedEntries(records, Counter(dict(zip(used.tolist(), numbers.tolist(), strict=True))), sized, quarantined)
+    sizes = entries["size"][(masks != 0) & (entries["flags"] & SIZED != 0)]
+    return SealedEntries(
+        records,
+        Counter(dict(zip(used.tolist(), numbers.tolist(), strict=True))),
+        len(sizes),
+        np.unique(sizes).astype(np.uint64),
+        quarantined,
+    )
 
 
 def _seal_column(algorithm: Algorithm, column: Sequence[bytes | None], entries: Records, sealer: Sealer) -> Records:
@@ -83,17 +96,9 @@ def _seal_column(algorithm: Algorithm, column: Sequence[bytes | None], entries: 
     if None in column:
         present = np.fromiter((digest is not None for digest in column), bool, len(column))
         entries = entries[present]
-    fresh = sealer.state(algorithm)
-    sealed: list[bytes] = []
-    append = sealed.append
-    for digest in column:
-        if digest is not None:
-            state = fresh()
-            state.update(digest)
-            append(state.digest())
     records = entries.copy()
     records["algorithm"] = algorithm
-    records["sealed"] = np.frombuffer(b"".join(sealed), "V16")
+    records["sealed"] = np.frombuffer(sealer.seal_many(algorithm, column), "V16")
     return records
 
 
@@ -161,11 +166,11 @@ def _fingerprints(
     sizes: Sequence[int | None] | None,
     sealer: Sealer,
 ) -> Records:
-    marks = []
+    entries = []
     for row in rows:
         category = categories if isinstance(categories, int) else categories[row]
-        marks.append(sealer.fingerprint(_canonical(columns, row, category, None if sizes is None else sizes[row])))
-    return np.frombuffer(b"".join(marks), "V8")
+        entries.append(_canonical(columns, row, category, None if sizes is None else sizes[row]))
+    return np.frombuffer(sealer.fingerprints(entries), "V8")[::2]
 
 
 def _canonical(columns: _Columns, row: int, category: int, size: int | None) -> bytes:

@@ -6,19 +6,23 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Final
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
-from hashmatch.errors import NoActiveList
+from hashmatch.errors import NoActiveList, StoreDamaged
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
 from hashmatch.store.catalogue import Catalogue, Stored
 from hashmatch.store.generation import Generation, open_generation
+from hashmatch.store.inner_loops import probe
 from hashmatch.store.layout import Layout
 from hashmatch.store.manifest import canonical
 from hashmatch.store.mapped import give_back
+from hashmatch.store.portable import SEALED_BYTES, Section
 from hashmatch.store.sealing import Sealer
+from hashmatch.store.sizes import united_sizes
 from hashmatch.store.views import sweep
 
 # Look-ups; each may make some 128 KiB of mapped tables resident, and looking costs 10 microseconds.
@@ -54,7 +58,8 @@ class Snapshot:
     def __init__(self, pinned: Sequence[tuple[Stored, Generation]], sealer: Sealer, views: Path) -> None:
         self._sealer = sealer
         self._views = views
-        self._found = 0
+        self._looked_up = 0
+        self._stored = [stored for stored, _ in pinned]
         self._generations = [generation for _, generation in pinned]
         self.lists = tuple(_pinned_list(stored, generation) for stored, generation in pinned)
         self.snapshot_id = snapshot_id(tuple(stored for stored, _ in pinned))
@@ -62,6 +67,13 @@ class Snapshot:
             algorithm: [(i, g.find) for i, g in enumerate(self._generations) if algorithm in g.algorithms]
             for algorithm in ALL_ALGORITHMS
         }
+        self._filters = {algorithm: self._sections(algorithm) for algorithm in ALL_ALGORITHMS}
+
+    def _sections(self, algorithm: Algorithm) -> list[Section] | None:
+        """Return the filters of the lists that have digests of this algorithm; None where one of them has no filter."""
+        asked = [generation for generation in self._generations if algorithm in generation.algorithms]
+        sections = [generation.filter.section(algorithm) for generation in asked if generation.filter]
+        return sections if len(sections) == len(asked) else None
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
@@ -79,14 +91,77 @@ class Snapshot:
         if not asked:
             return []
         key = self._sealer.seal(algorithm, digest)
-        self._found += 1
-        if self._found % _LOOK_AT_MEMORY_EVERY == 0:
-            give_back(self._views)
+        self._count(1)
         return [(number, posting) for number, find in asked for posting in find(key)]
 
-    def candidates(self, _algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
-        """Return the positions of the files any of whose digests may be listed."""
-        return range(len(digests))
+    def find_many(self, algorithm: Algorithm, digests: Sequence[bytes]) -> list[list[tuple[int, Posting]]]:
+        """Return what `find` gives for each digest; asked in the order of the keys, so that neighbours share a block.
+
+        Raises:
+            StoreDamaged: a record is damaged.
+            StoreError: the store could not be read.
+        """
+        sealed = self._sealer.seal_many(algorithm, digests)
+        prefix = bytes([algorithm])
+        keys = [prefix + sealed[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
+        found: list[list[tuple[int, Posting]]] = [[] for _ in keys]
+        for number, find in self._asked[algorithm]:
+            for done, position in enumerate(sorted(range(len(keys)), key=keys.__getitem__), 1):
+                found[position].extend((number, posting) for posting in find(keys[position]))
+                if done % _LOOK_AT_MEMORY_EVERY == 0:
+                    self._count(_LOOK_AT_MEMORY_EVERY)
+        return found
+
+    def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
+        """Return the positions of the files any of whose digests may be listed; those of no other file are.
+
+        Args:
+            algorithms: of each file's digests, in their order.
+            digests: one tuple a file. Of one that has not a digest for each algorithm nothing can be ruled out.
+
+        Raises:
+            StoreDamaged: a filter is damaged.
+        """
+        everything = range(len(digests))
+        filters = [self._filters[algorithm] for algorithm in algorithms]
+        if None in filters or any(len(row) != len(algorithms) for row in digests):
+            return everything
+        marks = bytearray(len(digests))
+        for position, (algorithm, sections) in enumerate(zip(algorithms, filters, strict=True)):
+            if sections:
+                self._probe(algorithm, digests, position, sections, marks)
+        return list(compress(everything, marks))
+
+    def _probe(
+        self,
+        algorithm: Algorithm,
+        digests: Sequence[tuple[bytes, ...]],
+        position: int,
+        sections: Sequence[Section],
+        marks: bytearray,
+    ) -> None:
+        key_state, prefix = self._sealer.key_state, bytes([algorithm])
+        try:
+            probe(key_state, prefix, digests, position, algorithm.size, sections, marks)
+        except ValueError as error:
+            raise StoreDamaged(str(error)) from None
+        self._count(len(digests))
+
+    def _count(self, looked_up: int) -> None:
+        """Count look-ups, and give mapped pages back every so many of them."""
+        self._looked_up += looked_up
+        if self._looked_up >= _LOOK_AT_MEMORY_EVERY:
+            self._looked_up = 0
+            give_back(self._views, [g.filter for g in self._generations if g.filter])
+
+    def sizes(self) -> bytes:
+        """Return the sizes that entries give: ascending u64 in the machine's byte order, end to end.
+
+        Raises:
+            UsageError: the sizes of a list's entries are not all known.
+            StoreDamaged: the sizes are not those that were sealed.
+        """
+        return united_sizes(self._stored)
 
     def check_canaries(self) -> None:
         """Check every pinned generation's canaries.

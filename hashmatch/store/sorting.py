@@ -53,6 +53,8 @@ class SealedPiece:
         run: the run file.
         offset: where this piece begins in it, in bytes.
         lengths: bytes of each partition, in their order.
+        sized: entries that give a size.
+        sizes: the different sizes they give.
         masks: entries by the set of algorithms they have.
     """
 
@@ -61,6 +63,7 @@ class SealedPiece:
     lengths: NDArray[np.uint32]
     entries: int
     sized: int
+    sizes: NDArray[np.uint64]
     masks: Counter[int]
     quarantined: tuple[Quarantined, ...]
     dropped: Counter[str]
@@ -104,6 +107,7 @@ def seal_piece(task: Task) -> SealedPiece:
         lengths,
         len(block.places),
         sealed.sized,
+        sealed.sizes,
         sealed.masks,
         sealed.quarantined,
         Counter(block.dropped),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from hashmatch.digests import Algorithm
 from hashmatch.errors import HashmatchError
+from hashmatch.evidence.queue import EvidenceQueue
 from hashmatch.evidence.reader import EvidenceReader
 from hashmatch.evidence.tree import Files
-from hashmatch.hashing.engine import FileResult, ReadRules
+from hashmatch.hashing.engine import FileResult, ReadRules, Ticketed
 from hashmatch.hashing.portable import PortableEngine
 
 NAMES = (b"a", b"b", b"c")
+RULES = ReadRules((Algorithm.SHA256,))
 
 
 class Careless(PortableEngine):
@@ -29,26 +31,78 @@ class Careless(PortableEngine):
         return self._change(super().digest_files(directory, names, rules))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda results: results[:-1],
-        lambda results: results[:0],
-        lambda results: results[::-1],
-        lambda results: [results[0], results[0], results[2]],
-    ],
-    ids=["last left out", "none", "another order", "one twice"],
-)
-@pytest.mark.parametrize("streams", [False, True])
-def test_files_that_an_engine_leaves_out_stop_the_scan(
-    change: Callable[[list[FileResult]], list[FileResult]], streams: bool, tmp_path: Path
-) -> None:
-    """No file is without a result, and none gets another one's."""
+class CarelessQueue:
+    """An engine that takes many batches, done when they are queued, whose results something happens to."""
+
+    description = "careless"
+    bytes_read = 0
+
+    def __init__(self, change: Callable[[list[FileResult]], list[FileResult]]) -> None:
+        self._engine = Careless(change)
+        self._done: list[Ticketed] = []
+
+    def submit(self, ticket: int, directory: int, names: Sequence[bytes], rules: ReadRules) -> None:
+        self._done.append((ticket, self._engine.digest_files(directory, names, rules)))
+
+    def take(self, wanted: int, seconds: float) -> list[Ticketed]:  # noqa: ARG002 - all is done at once
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        """It has no threads."""
+
+
+def as_they_are(results: list[FileResult]) -> list[FileResult]:
+    return results
+
+
+def backwards(results: list[FileResult]) -> list[FileResult]:
+    return results[::-1]
+
+
+def one_twice(results: list[FileResult]) -> list[FileResult]:
+    return [results[0], results[0], results[2]]
+
+
+def one_more(results: list[FileResult]) -> list[FileResult]:
+    return [*results, results[0]]
+
+
+def last_left_out(results: list[FileResult]) -> list[FileResult]:
+    return results[:-1]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[EvidenceReader]:
     for name in NAMES:
         (tmp_path / name.decode()).write_bytes(name)
     status = tmp_path.stat()
-    rules = ReadRules((Algorithm.SHA256,))
-    with EvidenceReader(os.fsencode(tmp_path), (status.st_dev, status.st_ino)) as reader:
-        assert len(reader.examine(PortableEngine(), Files(b"", NAMES, streams), rules)) == len(NAMES)
-        with pytest.raises(HashmatchError, match="a result for each of 3 files"):
-            reader.examine(Careless(change), Files(b"", NAMES, streams), rules)
+    with EvidenceReader(os.fsencode(tmp_path), (status.st_dev, status.st_ino)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("change", [last_left_out, backwards, one_twice])
+def test_files_that_an_engine_leaves_out_stop_the_scan(
+    change: Callable[[list[FileResult]], list[FileResult]], streams: bool, reader: EvidenceReader
+) -> None:
+    """No file is without a result, and none gets another one's."""
+    assert len(reader.examine(PortableEngine(), Files(b"", NAMES, streams), RULES)) == len(NAMES)
+    with pytest.raises(HashmatchError, match="one result for each file"):
+        reader.examine(Careless(change), Files(b"", NAMES, streams), RULES)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("change", [one_twice, one_more])
+def test_files_that_a_queue_leaves_out_stop_the_scan(
+    change: Callable[[list[FileResult]], list[FileResult]], streams: bool, reader: EvidenceReader
+) -> None:
+    """Results may come in any order, but each file has one; were there too few, the queue would not be empty."""
+    for sound in (as_they_are, backwards):
+        queue = EvidenceQueue(reader, CarelessQueue(sound))
+        queue.submit(1, Files(b"", NAMES, streams), RULES)
+        assert [(answer.owner, answer.asked) for answer in queue.take(3, 1.0)] == [(1, len(NAMES))]
+    queue = EvidenceQueue(reader, CarelessQueue(change))
+    queue.submit(1, Files(b"", NAMES, streams), RULES)
+    with pytest.raises(HashmatchError, match="one result for each file"):
+        queue.take(3, 1.0)

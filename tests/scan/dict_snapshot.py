@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm, algorithms_in, mask_of
-from hashmatch.errors import StoreDamaged
+from hashmatch.errors import StoreDamaged, UsageError
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
 
@@ -83,6 +84,12 @@ class DictSnapshot:
 
     def candidates(self, _algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
         return range(len(digests))
+
+    def sizes(self) -> bytes:
+        sizes = {size for each in self.lists for _, _, size in each.rows}
+        if None in sizes:
+            raise UsageError("skip-by-size: an entry gives no size")
+        return array("Q", sorted(size for size in sizes if size is not None)).tobytes()
 
     def check_canaries(self) -> None:
         self.canaries_alive -= 1

@@ -14,7 +14,8 @@ import plyvel
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.errors import HashmatchError
-from hashmatch.lists import sealer_for_use, verify
+from hashmatch.lists import verify
+from hashmatch.store.opening import sealer_for_use
 from tests.madeup import MD5, snapshot
 
 _FOOTER = 48  # bytes of a table's end: two block handles, padding, magic
@@ -122,11 +123,15 @@ def missed_by_plain_leveldb(settings: Settings, where: Path, listed: Sequence[by
 def silently_missed(settings: Settings, listed: Sequence[bytes], algorithm: Algorithm = MD5) -> int | None:
     """Return how many listed digests our own look-up calls absent; None where it raised instead of answering.
 
-    Every digest is asked for, also after another one's look-up has raised.
+    Every digest is asked for, also after another one's look-up has raised; of the filter and of LevelDB each.
     """
     misses, raised = 0, False
     try:
         with snapshot(settings) as known:
+            try:
+                misses += len(listed) - len(known.candidates((algorithm,), [(digest,) for digest in listed]))
+            except HashmatchError:
+                raised = True
             for digest in listed:
                 try:
                     misses += not known.find(algorithm, digest)

@@ -15,18 +15,22 @@ from .damage import silently_missed, verification_fails
 LISTED = digests(3_000)
 
 
+def files_of(generation: Path) -> list[Path]:
+    return [*sorted((generation / "db").iterdir()), generation / "filter.bin", generation / "manifest.json"]
+
+
 @pytest.mark.parametrize("flips", [200, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_no_flipped_byte_hides_a_listed_digest(settings: Settings, tmp_path: Path, flips: int) -> None:
     """Bytes flipped one at a time, spread over all files that decide: none is missed in silence, all are found."""
     take_in(settings, write_list(tmp_path / "list", LISTED))
     (generation,) = settings.store.glob("lists/*/*")
-    files = [*sorted((generation / "db").iterdir()), generation / "manifest.json", settings.store / "active.json"]
+    files = [*files_of(generation), settings.store / "active.json"]
     contents = {path: path.read_bytes() for path in files}
     chance = random.Random(flips)
     harmless = 0
     for number in range(flips):
         # By turns from each small file, or else from the table, which is nearly all of the bytes.
-        path = files[number % len(files)] if number % 2 else max(files, key=lambda p: len(contents[p]))
+        path = files[number // 2 % len(files)] if number % 2 else max(files, key=lambda p: len(contents[p]))
         content = bytearray(contents[path])
         place = chance.randrange(len(content))
         content[place] ^= chance.randrange(1, 256)
@@ -44,7 +48,7 @@ def test_bytes_cut_from_or_added_to_any_file_are_found(settings: Settings, tmp_p
     """Each file of a generation, one byte shorter, one longer, empty, or gone, is an error."""
     take_in(settings, write_list(tmp_path / "list", LISTED[:200]))
     (generation,) = settings.store.glob("lists/*/*")
-    for path in [*(generation / "db").iterdir(), generation / "manifest.json", settings.store / "active.json"]:
+    for path in [*files_of(generation), settings.store / "active.json"]:
         content = path.read_bytes()
         for changed in (content[:-1], content + b"\0", b"", None):
             path.unlink() if changed is None else path.write_bytes(changed)

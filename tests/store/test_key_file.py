@@ -10,7 +10,8 @@ import pytest
 
 from hashmatch.config import Settings
 from hashmatch.errors import NoActiveList, SealingKeyError
-from hashmatch.lists import activate, sealer_for_use, verify
+from hashmatch.lists import activate, verify
+from hashmatch.store.opening import sealer_for_use
 from hashmatch.store.sealing import load_key, make_key
 from tests.madeup import digests, missed, take_in, tree, write_list
 

@@ -14,8 +14,9 @@ import pytest
 
 from hashmatch.config import Settings
 from hashmatch.errors import StoreDamaged
-from hashmatch.lists import sealer_for_use, verify
+from hashmatch.lists import verify
 from hashmatch.store.database import Database
+from hashmatch.store.opening import sealer_for_use
 from hashmatch.store.postings import decode
 from tests.madeup import MD5, digests, hashmatch, missed, snapshot, take_in, tree, write_list
 

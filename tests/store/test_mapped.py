@@ -8,8 +8,8 @@ import pytest
 
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lists import open_lists
 from hashmatch.store import mapped
+from hashmatch.store.opening import open_lists
 from tests.madeup import digests, take_in, write_list
 
 ENTRIES = 60_000

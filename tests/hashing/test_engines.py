@@ -1,4 +1,4 @@
-"""The portable engine: right digests, and for every file that spoils it the right reason."""
+"""Both engines: right digests, and for every file that spoils it the right reason."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import errno
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,7 @@ from hypothesis import strategies as st
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
 from hashmatch.hashing.engine import Engine, FileResult, ReadRules
+from hashmatch.hashing.native import READ_SIZE, NativeEngine, is_available
 from hashmatch.hashing.portable import CHUNK, PortableEngine
 from hashmatch.outcomes import FailureReason
 from tests.evidence.mounting import as_nobody, needs, needs_root
@@ -46,9 +51,27 @@ VECTORS = {
 }
 
 
+ENGINES = (
+    "portable",
+    pytest.param("native", marks=pytest.mark.skipif(not is_available(), reason="needs a C compiler")),
+)
+
+
+def open_engine(kind: str, rules: ReadRules = ALL) -> Engine:
+    return NativeEngine(rules, threads=2) if kind == "native" else PortableEngine()
+
+
+@pytest.fixture(params=ENGINES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def engine() -> Engine:
-    return PortableEngine()
+def engine(kind: str) -> Iterator[Engine]:
+    engine = open_engine(kind)
+    yield engine
+    if isinstance(engine, NativeEngine):
+        engine.close()
 
 
 @pytest.fixture
@@ -85,11 +108,22 @@ def test_agrees_with_coreutils_at_block_and_chunk_boundaries(engine: Engine, tmp
     assert [result.bytes_read for result in results] == list(SIZES) == [result.size for result in results]
 
 
-def test_order_and_choice_of_algorithms(engine: Engine, tmp_path: Path, directory: int) -> None:
-    """Only the digests asked for, in the order asked for."""
+def test_choice_of_algorithms(kind: str, tmp_path: Path, directory: int) -> None:
+    """Only the digests asked for, in the order of their algorithms."""
     (tmp_path / "f").write_bytes(b"abc")
-    md5, sha1, _ = digest(engine, directory, b"f").digests
-    assert digest(engine, directory, b"f", ReadRules((Algorithm.SHA1, Algorithm.MD5))).digests == (sha1, md5)
+    expected = dict(zip(ALL_ALGORITHMS, map(bytes.fromhex, VECTORS[b"abc"]), strict=True))
+    for count in (1, 2, 3):
+        for algorithms in combinations(ALL_ALGORITHMS, count):
+            rules = ReadRules(algorithms)
+            engine = open_engine(kind, rules)
+            assert digest(engine, directory, b"f", rules).digests == tuple(expected[a] for a in algorithms)
+
+
+@pytest.mark.parametrize("algorithms", [(), (Algorithm.SHA1, Algorithm.MD5), (Algorithm.MD5, Algorithm.MD5)])
+def test_rules_name_algorithms_once_and_in_order(algorithms: tuple[Algorithm, ...]) -> None:
+    """Digests are told apart by their places, so that there is one order only."""
+    with pytest.raises(ValueError, match="ascending"):
+        ReadRules(algorithms)
 
 
 def test_facts_of_a_file(engine: Engine, tmp_path: Path, directory: int) -> None:
@@ -110,14 +144,14 @@ def test_empty_file_has_no_digests_and_no_failure(engine: Engine, tmp_path: Path
 
 @given(name=st.binary(min_size=1, max_size=255).filter(lambda n: not {0, 0x2F} & set(n) and n not in (b".", b"..")))
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_any_name(tmp_path: Path, name: bytes) -> None:
+def test_any_name(engine: Engine, tmp_path: Path, name: bytes) -> None:
     """Names are bytes; those that are no text are opened like others."""
     path = os.path.join(os.fsencode(tmp_path), name)
     with open(path, "wb") as file:
         file.write(b"abc")
     directory = os.open(tmp_path, os.O_RDONLY)
     try:
-        assert digest(PortableEngine(), directory, name).digests[0].hex() == VECTORS[b"abc"][0]
+        assert digest(engine, directory, name).digests[0].hex() == VECTORS[b"abc"][0]
     finally:
         os.close(directory)
         os.unlink(path)
@@ -245,14 +279,14 @@ def test_sizes_that_lie(engine: Engine, expected: FailureReason) -> None:
     assert result.offset == (result.bytes_read if expected is FailureReason.PARTIAL else None)
 
 
-def when_being_read(path: Path, action: object) -> threading.Thread:
+def when_being_read(engine: Engine, path: Path, action: Callable[[], object]) -> threading.Thread:
     """Start a thread that acts once this process has read some of a file."""
 
     def wait() -> None:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            if position_in(path) > 0:
-                action()  # type: ignore[operator]
+            if (engine.bytes_read if isinstance(engine, NativeEngine) else position_in(path)) > 0:
+                action()
                 return
 
     thread = threading.Thread(target=wait)
@@ -275,7 +309,7 @@ def test_truncated_while_being_read(engine: Engine, tmp_path: Path, directory: i
     path = tmp_path / "f"
     with path.open("wb") as file:
         file.truncate(1 << 30)
-    thread = when_being_read(path, lambda: os.truncate(path, 1 << 20))
+    thread = when_being_read(engine, path, lambda: os.truncate(path, 1 << 20))
     result = digest(engine, directory, b"f")
     thread.join()
     assert (result.failure, result.digests) == (FailureReason.UNSTABLE, ())
@@ -288,7 +322,7 @@ def test_growing_file_is_not_read_for_ever(engine: Engine, tmp_path: Path, direc
     size = 256 << 20
     with path.open("wb") as file:
         file.truncate(size)
-    thread = when_being_read(path, lambda: os.truncate(path, 8 << 40))
+    thread = when_being_read(engine, path, lambda: os.truncate(path, 8 << 40))
     result = digest(engine, directory, b"f")
     thread.join()
     assert (result.failure, result.digests, result.size) == (FailureReason.UNSTABLE, (), size)
@@ -305,52 +339,72 @@ def test_rewritten_while_being_read(engine: Engine, tmp_path: Path, directory: i
         with path.open("r+b") as file:
             file.write(b"changed")
 
-    thread = when_being_read(path, rewrite)
+    thread = when_being_read(engine, path, rewrite)
     result = digest(engine, directory, b"f")
     thread.join()
     assert (result.failure, result.digests, result.bytes_read) == (FailureReason.UNSTABLE, (), 256 << 20)
 
 
-READ_ONE = """
+READ_TWO = """
 import os, sys
 from hashmatch.digests import ALL_ALGORITHMS
-from hashmatch.hashing.engine import ReadRules
-from hashmatch.hashing.portable import PortableEngine
+from tests.hashing.test_engines import open_engine, ALL
 directory = os.open(sys.argv[1], os.O_RDONLY)
-for r in PortableEngine().digest_files(directory, [b"f", b"g"], ReadRules(ALL_ALGORITHMS)):
+for r in open_engine(sys.argv[2]).digest_files(directory, [b"f", b"g"], ALL):
     print(r.failure, r.errno, r.offset, r.bytes_read, len(r.digests))
 """
 
 
 @needs("strace")
-@pytest.mark.parametrize(("call", "nth", "chunks_read"), [("read", 1, 0), ("readv", 1, 1), ("readv", 3, 3)])
-def test_read_error_has_its_place(tmp_path: Path, call: str, nth: int, chunks_read: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "call", "nth", "offset"),
+    [
+        ("portable", "read", 1, 0),
+        ("portable", "readv", 1, CHUNK),
+        ("portable", "readv", 3, 3 * CHUNK),
+        ("native", "preadv2", 1, 0),
+        ("native", "preadv2", 4, 3 * READ_SIZE),
+        ("native", "preadv2", 13, 3 * CHUNK),
+    ],
+)
+def test_read_error_has_its_place(tmp_path: Path, kind: str, call: str, nth: int, offset: int) -> None:
     """EIO at a read, the one at the end included: read_failed with errno and offset, and the next file is read."""
+    if kind == "native" and not is_available():
+        pytest.skip("needs a C compiler")
     (tmp_path / "f").write_bytes(bytes(3 * CHUNK))
     (tmp_path / "g").write_bytes(b"abc")
     inject = f"inject={call}:error=EIO:when={nth}"
-    command = ["strace", "-qq", "-o", os.devnull, "-P", str(tmp_path / "f"), "-e", f"trace={call}", "-e", inject]
+    command = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(tmp_path / "f"), "-e", f"trace={call}", "-e", inject]
     done = subprocess.run(
-        [*command, sys.executable, "-c", READ_ONE, str(tmp_path)], capture_output=True, text=True, check=False
+        [*command, sys.executable, "-c", READ_TWO, str(tmp_path), kind], capture_output=True, text=True, check=False
     )
     if "ptrace" in done.stderr:
         pytest.skip("needs ptrace")
     failed, sound = done.stdout.splitlines()
-    offset = chunks_read * CHUNK
     assert failed == f"read_failed {errno.EIO} {offset} {offset} 0"
     assert sound == "None None None 3 3"
 
 
-def test_running_out_of_descriptors_is_raised(engine: Engine, tmp_path: Path, directory: int) -> None:
+@pytest.mark.parametrize("room", [None, 1])
+def test_running_out_of_descriptors_is_raised(engine: Engine, tmp_path: Path, directory: int, room: int | None) -> None:
     """EMFILE is this process's trouble, so it is no result of a sound file."""
     (tmp_path / "f").write_bytes(b"abc")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    limit, taken = 0, []
+    if room is not None:
+        # All numbers are taken but those that the native engine needs for its own descriptor of the directory.
+        taken = [os.dup(directory) for _ in range(5)]
+        limit = max(taken) + 1
+        for _ in range(room if isinstance(engine, NativeEngine) else 0):
+            os.close(taken.pop())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         with pytest.raises(OSError, match="Too many open files") as caught:
             digest(engine, directory, b"f")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for number in taken:
+            os.close(number)
     assert caught.value.errno == errno.EMFILE
 
 
@@ -363,6 +417,47 @@ def test_no_descriptor_is_left_open(engine: Engine, tmp_path: Path, directory: i
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_description(engine: Engine) -> None:
-    """Reports name the implementation and the library's version."""
-    assert engine.description.startswith("portable (hashlib, OpenSSL ")
+@given(
+    sizes=st.sets(st.integers(0, 40) | st.integers(2**63, 2**64 - 1), max_size=30),
+    present=st.lists(st.integers(0, 40), max_size=20),
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_files_of_other_sizes_are_not_read(engine: Engine, tmp_path: Path, sizes: set[int], present: list[int]) -> None:
+    """Exactly the files that are not empty and whose size is not among the given ones; all else is as without."""
+    root = tmp_path / "sized"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    names = [b"%d" % number for number in range(len(present))]
+    for name, size in zip(names, present, strict=True):
+        (root / name.decode()).write_bytes(b"x" * size)
+    directory = os.open(root, os.O_RDONLY)
+    try:
+        everything = engine.digest_files(directory, names, ALL)
+        rules = replace(ALL, sizes=array("Q", sorted(sizes)).tobytes())
+        for read, result in zip(everything, engine.digest_files(directory, names, rules), strict=True):
+            unlisted = read.size not in sizes | {0}
+            assert result == (read._replace(digests=(), bytes_read=0, unlisted_size=True) if unlisted else read)
+    finally:
+        os.close(directory)
+
+
+def test_sizes_come_after_every_other_reason(engine: Engine, tmp_path: Path, directory: int) -> None:
+    """A file that is no regular one, is elsewhere, too large, or has several names keeps the result it has."""
+    none = replace(ALL, sizes=b"")
+    (tmp_path / "f").write_bytes(b"abc")
+    os.link(tmp_path / "f", tmp_path / "g")
+    os.mkfifo(tmp_path / "fifo")
+    assert digest(engine, directory, b"f", none).unlisted_size
+    assert digest(engine, directory, b"fifo", none).failure is FailureReason.UNSTABLE
+    assert digest(engine, directory, b"gone", none).failure is FailureReason.VANISHED
+    assert digest(engine, directory, b"f", replace(none, device=1)).errno == errno.EXDEV
+    assert digest(engine, directory, b"f", replace(none, max_bytes=2)).failure is FailureReason.BUDGET
+    deferred = digest(engine, directory, b"f", replace(none, defer_links=True))
+    assert (deferred.deferred, deferred.unlisted_size) == (True, False)
+
+
+def test_description() -> None:
+    """Reports name the implementation and the library's version, or what the processor runs."""
+    assert PortableEngine().description.startswith("portable (hashlib, OpenSSL ")
+    if is_available():
+        assert open_engine("native").description.startswith("native (")
