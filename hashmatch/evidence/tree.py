@@ -79,6 +79,10 @@ class _Pending(NamedTuple):
         return b"/".join(reversed(names))
 
 
+# These prove what they are when they are opened. Every other kind would be believed, and in a forged directory a
+# file's entry may say FIFO; so the inode is asked.
+_OPENED: Final = frozenset({stat.S_IFREG, stat.S_IFDIR})
+
 _REASONS: Final = {
     stat.S_IFLNK: ExclusionReason.SYMLINK,
     stat.S_IFIFO: ExclusionReason.FIFO,
@@ -199,7 +203,7 @@ class _Walk:
     ) -> Entry | None:
         """Return what became of an entry; None for a file, which is added to `batches`, and for a directory to list."""
         name, kind, inode = listed
-        if not kind:
+        if kind not in _OPENED:
             kind, inode, error = _look(descriptor, name, inode)
             if error is not None:
                 return _unknown(prefix + name, error, inode)
@@ -227,7 +231,7 @@ def _files(directory: bytes, batches: Iterable[Names]) -> Iterator[Files]:
 
 
 def _look(descriptor: int, name: bytes, inode: int) -> tuple[int, int, OSError | None]:
-    """Ask for the kind and inode of an entry whose file system leaves them out of the listing."""
+    """Ask for the kind and inode of an entry of which the listing does not say them, or cannot be believed."""
     try:
         status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError as error:

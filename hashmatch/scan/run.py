@@ -29,6 +29,7 @@ from hashmatch.scan.journal import Journal
 from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.pools import open_pool
 from hashmatch.scan.readers import readers
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
@@ -82,7 +83,8 @@ def scan(
         examined = _examine(plan, ledger, lambda: signalled() or stopped(), clock, progress)
         # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
         snapshot.check_canaries()
-        listed = write_findings(request.output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
+        findings = one_entry_a_path(journal.findings())
+        listed = write_findings(request.output, findings, snapshot.lists, snapshot.snapshot_id, len(journal))
         header = ScanHeader(
             case=request.case,
             source=source_document(source, request.allow_writable),

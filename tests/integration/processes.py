@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -38,6 +39,31 @@ def _has_open(process: int, path: str) -> bool:
         return any(os.readlink(link) == path for link in Path(f"/proc/{process}/fd").iterdir())
     except OSError:
         return False
+
+
+def at_rest(process: int, besides: Iterable[int] = ()) -> bool:
+    """Tell whether a process and its descendants, but for some, wait for something each time they are looked at."""
+    passed_over = set(besides)
+    for _ in range(10):
+        if any(_state(member) not in "SZX" for member in family(process) if member not in passed_over):
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _state(process: int) -> str:
+    """Return the letter of proc_pid_stat(5): R runs or would, D waits for a disk, S waits for something else."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def takes_by_default(process: int, number: signal.Signals) -> bool:
+    """Tell whether a process does with a signal what the system does, and has no handler of its own."""
+    caught = re.search(r"^SigCgt:\s+(\w+)", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    assert caught
+    return not int(caught[1], 16) >> (number - 1) & 1
 
 
 def wait_for(question: Callable[[], Answer], seconds: float = 60) -> Answer:
