@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from hashmatch.errors import SourceUnusable
-from hashmatch.evidence.listing import list_directory
+from hashmatch.evidence.listing import Listed, list_directory
 from hashmatch.evidence.opening import open_directory
 from hashmatch.evidence.streams import STREAMS_UNLISTED, list_streams
 from hashmatch.hashing.failures import is_ours
@@ -164,21 +164,15 @@ class _Walk:
         names: list[bytes] = []
         prefix = path + b"/" if path else b""
         try:
-            for name, kind, inode in list_directory(descriptor):
-                if not kind:
-                    kind, inode, error = _look(descriptor, name, inode)
-                    if error is not None:
-                        yield _unknown(prefix + name, error, inode)
-                        continue
-                if kind == stat.S_IFREG:
-                    names.append(name)
-                    if len(names) == BATCH:
-                        yield Files(path, tuple(names))
-                        names.clear()
-                elif kind == stat.S_IFDIR:
-                    self._pending.append(_Pending(node, name, inode))
-                else:
-                    yield self._other(prefix + name, descriptor, name, kind, inode)
+            for files, others in list_directory(descriptor):
+                names += files
+                for other in others:
+                    entry = self._settled(node, prefix, descriptor, other, names)
+                    if entry is not None:
+                        yield entry
+                while len(names) >= BATCH:
+                    yield Files(path, tuple(names[:BATCH]))
+                    del names[:BATCH]
         except OSError:
             # What was found before the listing broke off is examined all the same.
             if names:
@@ -186,6 +180,23 @@ class _Walk:
             raise
         if names:
             yield Files(path, tuple(names))
+
+    def _settled(
+        self, node: _Pending | None, prefix: bytes, descriptor: int, listed: Listed, names: list[bytes]
+    ) -> Entry | None:
+        """Return what became of an entry; None for a file, which is added to `names`, and for a directory to list."""
+        name, kind, inode = listed
+        if not kind:
+            kind, inode, error = _look(descriptor, name, inode)
+            if error is not None:
+                return _unknown(prefix + name, error, inode)
+        if kind == stat.S_IFREG:
+            names.append(name)
+        elif kind == stat.S_IFDIR:
+            self._pending.append(_Pending(node, name, inode))
+        else:
+            return self._other(prefix + name, descriptor, name, kind, inode)
+        return None
 
     def _other(self, path: bytes, descriptor: int, name: bytes, kind: int, inode: int) -> Entry:
         """Settle what is neither a file nor a directory."""

@@ -16,7 +16,7 @@ from hashmatch.reports.header import ScanHeader, tool_versions
 from hashmatch.reports.names import shown_text
 
 NAME: Final = "report.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _LIMITS: Final = (
     "A match is a lead, not a finding: look at the file before relying on it.",

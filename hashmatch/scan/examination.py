@@ -85,13 +85,14 @@ class Examination:
         asked = len(batch.names)
         # Behind the results that were asked for stand those of alternate streams that were found on the way.
         self._ledger.listed += len(results) - asked
-        for number, result in enumerate(results):
-            path = prefix + result.name
-            if result.deferred:
-                self._links.put_off(path, result)
-            else:
-                is_stream = batch.streams or number >= asked
-                self._ledger.enter(self._ledger.judge(path, result, is_stream=is_stream))
+        read = [result for result in results[:asked] if not result.deferred]
+        if len(read) < asked:
+            for result in results[:asked]:
+                if result.deferred:
+                    self._links.put_off(prefix + result.name, result)
+        self._ledger.enter_batch(prefix, read, is_stream=batch.streams)
+        if len(results) > asked:
+            self._ledger.enter_batch(prefix, results[asked:], is_stream=True)
 
     def _say(self, *, now: bool = False) -> None:
         clock = time.monotonic()

@@ -1,0 +1,1 @@
+"""What only developers measure: parts of the program by themselves. Whole programs: `hashmatch bench`."""
