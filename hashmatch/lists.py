@@ -243,6 +243,6 @@ def _manifest(
         canaries=built.canaries,
         sealing_key_id=sealer.key_id,
         tool=f"hashmatch {__version__}",
-        sizes=built.sizes,
         filter=built.filter,
+        sizes=built.sizes,
     )

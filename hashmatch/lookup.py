@@ -1,17 +1,48 @@
-"""The use case of asking about digests: parse, look up, flags in request order."""
+"""The use case of asking about digests: parse, look up, flags in request order.
+
+Digests are taken in batches, as they come: what is read at once is parsed at once, asked of the filters at once, and
+what may be listed is asked of the store at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
 
-from hashmatch.digests import Algorithm, Digest
+from hashmatch.digests import Algorithm, parse_hex
 from hashmatch.errors import QueryError
-from hashmatch.hashlists.junk import EMPTY_FILE, junk_reason
-from hashmatch.matching import Agreement, KnownHashes, decide
+from hashmatch.hashlists.columns import digests_in_lines
+from hashmatch.hashlists.junk import empty_file
+from hashmatch.hashlists.postings import Posting
+from hashmatch.matching import Agreement, decide
 from hashmatch.outcomes import Outcome
 
 _BLANK: Final = b" \t\r\n"
+_REMEMBERED: Final = 10_000  # different answers; lists with more categories than that are rare
+
+
+class ManyKnownHashes(Protocol):
+    """What a look-up asks of a store: many digests at once."""
+
+    def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
+        """Return the positions of the digests that may be listed; no other is.
+
+        Raises:
+            StoreDamaged: the store cannot answer.
+        """
+        ...
+
+    def find_statements(
+        self, algorithm: Algorithm, digests: Sequence[bytes], /
+    ) -> Sequence[tuple[tuple[int, Posting], ...]]:
+        """Return for each digest (list number, posting) for every entry that has it, without sizes.
+
+        Ordinals tell the entries of one digest apart, not those of several.
+
+        Raises:
+            StoreDamaged: the store cannot answer; never an empty answer in its place.
+        """
+        ...
 
 
 class Answer(NamedTuple):
@@ -25,23 +56,93 @@ _NO_MATCH: Final = Answer(Outcome.NO_MATCH, ())
 _EXCLUDED: Final = Answer(Outcome.EXCLUDED, ())
 
 
-def look_up(lines: Iterable[bytes], algorithm: Algorithm, known: KnownHashes) -> Iterator[Answer]:
-    """Yield one answer for each line, in order.
+def look_up(text: Iterable[bytes], algorithm: Algorithm, known: ManyKnownHashes) -> Iterator[list[Answer]]:
+    """Yield an answer for each line of a text, in order: a list for the lines that each stretch of it ends.
+
+    Args:
+        text: one digest a line, cut into stretches anywhere.
+        algorithm: of all the digests.
+        known: the lists.
 
     Raises:
-        QueryError: a line is no digest of that algorithm; names the line, never what stands in it.
+        QueryError: a line is no digest of that algorithm; names the line, never what stands in it. Those before
+            it have been answered.
         StoreError: the store cannot answer.
     """
-    for number, line in enumerate(lines, 1):
+    answering = _Answering(algorithm, known)
+    line = 1
+    for lines in _whole_lines(text):
+        digests = digests_in_lines(algorithm, lines)
+        if digests is None:
+            digests, refused = _parse(lines, line, algorithm)
+            if refused is not None:
+                yield answering.answers(digests)
+                raise refused
+        yield answering.answers(digests)
+        line += len(digests)
+
+
+def _whole_lines(text: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    for stretch in text:
+        end = stretch.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*held, stretch[:end]])
+            held.clear()
+        held.append(stretch[end:])
+    if rest := b"".join(held):
+        yield rest + b"\n"
+
+
+def _parse(lines: bytes, first_line: int, algorithm: Algorithm) -> tuple[list[bytes], QueryError | None]:
+    digests: list[bytes] = []
+    for number, line in enumerate(lines.split(b"\n")[:-1], first_line):
         try:
-            digest = Digest.parse(algorithm, line.strip(_BLANK))
+            digests.append(parse_hex(algorithm, line.strip(_BLANK)))
         except ValueError as error:
-            raise QueryError(f"line {number}: {error}") from None
-        yield _answer(digest, known)
+            return digests, QueryError(f"line {number}: {error}")
+    return digests, None
 
 
-def _answer(digest: Digest, known: KnownHashes) -> Answer:
-    if junk_reason(digest.algorithm, digest.octets) == EMPTY_FILE:
-        return _EXCLUDED
-    agreements = decide({digest.algorithm: digest.octets}, None, known)
-    return Answer(Outcome.MATCH, agreements) if agreements else _NO_MATCH
+class _AlreadyFound(NamedTuple):
+    """The known hashes of one digest, for the match rule to ask for."""
+
+    found: Sequence[tuple[int, Posting]]
+
+    def find(self, _algorithm: Algorithm, _digest: bytes) -> Sequence[tuple[int, Posting]]:
+        return self.found
+
+
+class _Answering:
+    """Answers batch after batch; equal answers are worked out once and are one object."""
+
+    def __init__(self, algorithm: Algorithm, known: ManyKnownHashes) -> None:
+        self._algorithm = algorithm
+        self._known = known
+        self._remembered: dict[tuple[tuple[int, Posting], ...], Answer] = {}
+
+    def answers(self, digests: Sequence[bytes]) -> list[Answer]:
+        answers = [_NO_MATCH] * len(digests)
+        positions = self._known.candidates((self._algorithm,), [(digest,) for digest in digests])
+        asked = [digests[position] for position in positions]
+        for position, found in zip(positions, self._known.find_statements(self._algorithm, asked), strict=True):
+            if found:
+                answers[position] = self._answer(digests[position], found)
+        for position in self._empty_files(digests):
+            answers[position] = _EXCLUDED
+        return answers
+
+    def _answer(self, digest: bytes, found: tuple[tuple[int, Posting], ...]) -> Answer:
+        answer = self._remembered.get(found)
+        if answer is None:
+            agreements = decide({self._algorithm: digest}, None, _AlreadyFound(found))
+            answer = Answer(Outcome.MATCH, agreements) if agreements else _NO_MATCH
+            if len(self._remembered) < _REMEMBERED:
+                self._remembered[found] = answer
+        return answer
+
+    def _empty_files(self, digests: Sequence[bytes]) -> Iterator[int]:
+        """Yield where the digest of the empty file stands; it identifies nothing, whatever a list says."""
+        empty = empty_file(self._algorithm)
+        if empty in digests:
+            yield from (position for position, digest in enumerate(digests) if digest == empty)

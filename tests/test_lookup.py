@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.errors import QueryError
 from hashmatch.lookup import look_up
 from hashmatch.outcomes import Outcome, Strength
+from hashmatch.store.snapshot import Snapshot
 from tests.madeup import MD5, SHA1, SHA256, digests, snapshot, take_in, write_list
 
 LISTED, ABSENT = digests(50), digests(50, "absent")
+
+
+@pytest.fixture(scope="module")
+def store_of_eight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
+    """An open store of a few digests, for many questions."""
+    place = tmp_path_factory.mktemp("eight")
+    settings = Settings(place / "store", place / "sealing.key")
+    take_in(settings, write_list(place / "list", LISTED[:8]))
+    with snapshot(settings) as known:
+        yield known
 
 
 @pytest.fixture
@@ -25,7 +40,7 @@ def store(settings: Settings, tmp_path: Path) -> Settings:
 
 def outcomes(settings: Settings, lines: list[bytes], algorithm: Algorithm = MD5) -> list[Outcome]:
     with snapshot(settings) as known:
-        return [answer.outcome for answer in look_up(lines, algorithm, known)]
+        return [answer.outcome for answers in look_up([b"".join(lines)], algorithm, known) for answer in answers]
 
 
 def test_answers_come_in_the_order_of_the_questions(store: Settings) -> None:
@@ -38,7 +53,7 @@ def test_answers_come_in_the_order_of_the_questions(store: Settings) -> None:
 def test_a_match_says_list_and_strength(store: Settings) -> None:
     """An MD5 alone is a weak match with the list it stands in."""
     with snapshot(store) as known:
-        (answer,) = look_up([LISTED[0].hex().encode()], MD5, known)
+        ((answer,),) = look_up([LISTED[0].hex().encode()], MD5, known)
         (agreement,) = answer.agreements
         assert known.lists[agreement.list_number].list_id == "made-up"
     assert agreement.strength is Strength.WEAK_ONLY
@@ -60,12 +75,12 @@ def test_the_empty_file_is_excluded(store: Settings) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "\n", "abc\n", "{}0\n", "{}{}\n", "0x{}\n", "{:.30}g0\n", "{:.16} {:.15}\n", "{:.31}_\n", "{:.31}\u0661\n"],
+    ["\n", "abc\n", "{}0\n", "{}{}\n", "0x{}\n", "{:.30}g0\n", "{:.16} {:.15}\n", "{:.31}_\n", "{:.31}\u0661\n"],
 )
 def test_what_is_no_digest_is_named_by_its_line_alone(store: Settings, wrong: str) -> None:
     """The error counts lines and characters; of the line itself it shows nothing."""
     text = LISTED[1].hex()
-    lines = [ABSENT[0].hex().encode(), wrong.format(text, text).encode(), LISTED[0].hex().encode()]
+    lines = [ABSENT[0].hex().encode() + b"\n", wrong.format(text, text).encode(), LISTED[0].hex().encode()]
     with pytest.raises(QueryError, match=r"^line 2: expected 32 hexadecimal digits for md5") as caught:
         outcomes(store, lines)
     assert not any(text[at : at + 6] in str(caught.value) for at in range(26))
@@ -80,7 +95,27 @@ def test_a_digest_of_another_algorithm_is_refused(store: Settings) -> None:
 def test_answers_before_a_wrong_line_are_given(store: Settings) -> None:
     """A stream is answered as it comes."""
     with snapshot(store) as known:
-        answers = look_up([LISTED[0].hex().encode(), b"?"], MD5, known)
-        assert next(answers).outcome is Outcome.MATCH
-        with pytest.raises(QueryError):
+        answers = look_up([LISTED[0].hex().encode() + b"\n", b"?\n"], MD5, known)
+        assert [answer.outcome for answer in next(answers)] == [Outcome.MATCH]
+        assert next(answers) == []
+        with pytest.raises(QueryError, match=r"^line 2: "):
             next(answers)
+
+
+@given(st.lists(st.sampled_from([*range(8), None]), max_size=40), st.integers(1, 60), st.randoms())
+def test_answers_do_not_depend_on_how_the_text_was_cut(
+    store_of_eight: Snapshot, asked: list[int | None], longest: int, chance: Random
+) -> None:
+    """Lines in any form, cut into stretches anywhere: each digest is answered as if it had been asked alone."""
+    forms = ["{}\n", "{}\r\n", " {}\t\n"]
+    texts = [(LISTED[n] if n is not None else ABSENT[0]).hex() for n in asked]
+    text = "".join(chance.choice(forms).format(chance.choice([t, t.upper()])) for t in texts).encode()
+    if chance.random() < 0.5:
+        text = text.removesuffix(b"\n")
+    stretches = []
+    while text:
+        end = chance.randint(1, longest)
+        stretches.append(text[:end])
+        text = text[end:]
+    answers = [answer for batch in look_up(stretches, MD5, store_of_eight) for answer in batch]
+    assert [answer.outcome for answer in answers] == [Outcome.NO_MATCH if n is None else Outcome.MATCH for n in asked]

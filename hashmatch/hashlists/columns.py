@@ -87,6 +87,18 @@ def bulk_octets(algorithm: Algorithm, digits: bytes | str) -> list[bytes] | None
     return digests
 
 
+def digests_in_lines(algorithm: Algorithm, lines: bytes) -> list[bytes] | None:
+    """Read whole lines that hold a digest each and nothing else, or return None for any others."""
+    width = 2 * algorithm.size + 1
+    count = len(lines) // width
+    # Where every line break stands at its place and their number is right, the rest must be digits, which taking them
+    # apart then proves.
+    if len(lines) != count * width or lines[width - 1 :: width] != b"\n" * count:
+        return None
+    octets = bulk_octets(algorithm, lines.replace(b"\n", b""))
+    return octets if octets is not None and len(octets) == count else None
+
+
 def plain_block(
     algorithm: Algorithm, places: Sequence[int], digests: Sequence[bytes], dropped: Mapping[str, int]
 ) -> EntryBlock:

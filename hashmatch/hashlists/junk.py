@@ -31,8 +31,14 @@ def junk_digests(algorithm: Algorithm) -> frozenset[bytes]:
 
 
 @functools.cache
+def empty_file(algorithm: Algorithm) -> bytes:
+    """Return the digest of the empty file."""
+    return hashlib.new(algorithm.label).digest()
+
+
+@functools.cache
 def _reasons(algorithm: Algorithm) -> MappingProxyType[bytes, str]:
-    reasons = {bytes(algorithm.size): ALL_ZERO, hashlib.new(algorithm.label).digest(): EMPTY_FILE}
+    reasons = {bytes(algorithm.size): ALL_ZERO, empty_file(algorithm): EMPTY_FILE}
     for filler in _FILLERS:
         reasons.update((digest, FILLER_BLOCK) for digest in _filler_digests(algorithm, filler))
     return MappingProxyType(reasons)

@@ -7,7 +7,7 @@ from typing import Final
 
 from hashmatch.digests import Algorithm, parse_hex
 from hashmatch.errors import ListFormatError
-from hashmatch.hashlists.columns import BlockBuilder, bulk_octets, plain_block
+from hashmatch.hashlists.columns import BlockBuilder, digests_in_lines, plain_block
 from hashmatch.hashlists.entries import EntryBlock
 from hashmatch.hashlists.listfile import ListFile
 from hashmatch.hashlists.reading import ListOptions, Reading, check_algorithm, line_pieces, needed_algorithm
@@ -49,16 +49,10 @@ class PlainLines:
 
     def parse_fast(self, block: LineBlock) -> EntryBlock | None:
         """Read a block that holds nothing but digests, or return None for any other."""
-        width = 2 * self.algorithm.size + 1
-        count = len(block.data) // width
-        # Where every line break stands at its place and their number is right, the rest of the block must be
-        # digits, which taking them apart then proves.
-        if len(block.data) != count * width or block.data[width - 1 :: width] != b"\n" * count:
+        octets = digests_in_lines(self.algorithm, block.data)
+        if octets is None:
             return None
-        octets = bulk_octets(self.algorithm, block.data.replace(b"\n", b""))
-        if octets is None or len(octets) != count:
-            return None
-        return plain_block(self.algorithm, range(block.first_line, block.first_line + count), octets, {})
+        return plain_block(self.algorithm, range(block.first_line, block.first_line + len(octets)), octets, {})
 
     def parse_slowly(self, block: LineBlock) -> EntryBlock:
         builder = BlockBuilder()

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hashmatch.outcomes import FailureReason, Outcome
-from hashmatch.reports.findings import Finding
+from hashmatch.reports.findings import Finding, NoMatches
+from hashmatch.scan.records import decode
 
 
-def one_entry_a_path(findings: Iterable[Finding]) -> Iterator[Finding]:
+def one_entry_a_path(findings: Iterable[Finding | NoMatches]) -> Iterator[Finding | NoMatches]:
     """Let one finding of each path stand, and make every further one `not_examined: duplicate_name`.
 
     Args:
@@ -20,9 +21,26 @@ def one_entry_a_path(findings: Iterable[Finding]) -> Iterator[Finding]:
     """
     last = b""
     for finding in findings:
-        path = finding.path
-        if path == last and finding.outcome is not Outcome.NOT_EXAMINED:
-            yield Finding(path, finding.is_stream, Outcome.NOT_EXAMINED, FailureReason.DUPLICATE_NAME, None, None, 0, 0)
+        if isinstance(finding, NoMatches):
+            paths = [line.partition(b"\0")[0] for line in finding.lines]
+            if paths[0] != last and len(set(paths)) == len(paths):
+                yield finding
+            else:
+                yield from _one_by_one(finding, paths, last)
+            last = paths[-1]
         else:
-            yield finding
+            yield _repeated(finding) if finding.path == last else finding
+            last = finding.path
+
+
+def _one_by_one(no_matches: NoMatches, paths: list[bytes], last: bytes) -> Iterator[Finding | NoMatches]:
+    for line, path in zip(no_matches.lines, paths, strict=True):
+        yield _repeated(decode(line)) if path == last else NoMatches([line])
         last = path
+
+
+def _repeated(finding: Finding) -> Finding:
+    if finding.outcome is Outcome.NOT_EXAMINED:
+        return finding
+    reason = FailureReason.DUPLICATE_NAME
+    return Finding(finding.path, finding.is_stream, Outcome.NOT_EXAMINED, reason, None, None, 0, 0)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from hashmatch.evidence.queue import EvidenceQueue
 from hashmatch.hashing.choice import EngineChoice, use_native
-from hashmatch.hashing.native import READ_SIZE, NativeEngine
+from hashmatch.hashing.native import READ_SIZE, ROTATING_READ_SIZE, NativeEngine
 from hashmatch.scan.examiner import OpenEvidence
 from hashmatch.scan.threads import EngineThreads
 from hashmatch.scan.worker import Batch
@@ -32,10 +32,13 @@ class Pool(Protocol):
         ...
 
 
-def open_pool(evidence: OpenEvidence, workers: int, choice: EngineChoice) -> EngineThreads | WorkerPool:
+def open_pool(
+    evidence: OpenEvidence, workers: int, choice: EngineChoice, *, rotational: bool
+) -> EngineThreads | WorkerPool:
     """Start what reads: `workers` threads of the native engine, or as many processes.
 
-    The portable engine needs processes, as between two blocks of a file it holds the GIL.
+    The portable engine needs processes, as between two blocks of a file it holds the GIL. On a disk that is
+    `rotational` the native one reads longer pieces, as it has many files open at a time.
 
     Raises:
         UsageError: the native engine was asked for, and there is none.
@@ -45,4 +48,5 @@ def open_pool(evidence: OpenEvidence, workers: int, choice: EngineChoice) -> Eng
         return WorkerPool(workers, evidence)
     reader = evidence.reader()
     rules = {defer: dataclasses.replace(evidence.rules, defer_links=defer) for defer in (False, True)}
-    return EngineThreads(EvidenceQueue(reader, NativeEngine(evidence.rules, workers, READ_SIZE)), rules)
+    engine = NativeEngine(evidence.rules, workers, ROTATING_READ_SIZE if rotational else READ_SIZE)
+    return EngineThreads(EvidenceQueue(reader, engine), rules)

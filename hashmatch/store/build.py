@@ -104,8 +104,8 @@ class Built:
     records: int
     content_root: str
     files: tuple[PinnedFile, ...]
-    sizes: PinnedFile | None
     filter: PinnedFile
+    sizes: PinnedFile | None
     canaries: tuple[Canary, ...]
 
 
@@ -118,7 +118,7 @@ def build_generation(
     pool: Pool,
     progress: Callable[[str, int], None],
 ) -> Built:
-    """Build `db`, `filter.bin`, `quarantine.jsonl` and, where every entry gives a size, `sizes.bin` in `staging`.
+    """Build `staging/db`, `filter.bin`, `quarantine.jsonl` and, where every entry gives a size, `sizes.bin`.
 
     Args:
         staging: an empty directory.
@@ -151,10 +151,11 @@ def build_generation(
         raise StoreDamaged(
             f"{directory}: read back {found.records} records, expected {count}; or their content differs"
         )
-    (pinned_filter,) = pin_files(staging, [FILTER])
+    pinned_filter = pin_files(staging, [FILTER])[0]
     pinned_sizes = pin_files(staging, [SIZES])[0] if sizes_path is not None else None
-    canaries = ledger.canaries()
-    return Built(tally, categories.categories, count, ledger.root, files, pinned_sizes, pinned_filter, canaries)
+    return Built(
+        tally, categories.categories, count, ledger.root, files, pinned_filter, pinned_sizes, ledger.canaries()
+    )
 
 
 def _seal(

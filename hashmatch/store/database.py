@@ -120,6 +120,12 @@ class Database:
                 raise
         return value
 
+    def get_many(self, keys: Iterable[bytes]) -> list[bytes | None]:
+        """Return what `get` gives for each key; keys in order are the quickest, for neighbours share a block."""
+        get = self._db.get
+        with translated(self._path):
+            return [get(key, verify_checksums=True) for key in keys]
+
     def scan(self, start: bytes, stop: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         """Yield the records from `start` up to and without `stop`, in order of their keys.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,13 @@ from hashmatch.store.database import Database
 from hashmatch.store.filter import Filter, open_filter
 from hashmatch.store.layout import DATABASE
 from hashmatch.store.manifest import Manifest
-from hashmatch.store.postings import decode
+from hashmatch.store.postings import LONG_SIZE, SHORT_SIZE, STATEMENT, decode, decode_statements
 from hashmatch.store.sealing import Sealer
 from hashmatch.store.views import open_view
 
 _ABSENT_CANARIES: Final = 64
+
+Statements = tuple[tuple[int, Posting], ...]  # (list number, posting), of which ordinal and size say nothing
 
 
 class Generation:
@@ -32,6 +34,8 @@ class Generation:
         self.categories: tuple[Category | None, ...] = (None, *manifest.categories)
         self.filter = filter_
         self._database = database
+        # Of values with one posting, by its flags and category; a list has at most some hundred thousand pairs of them.
+        self._statements: tuple[dict[bytes, Statements], dict[bytes, Statements]] = ({}, {})
         self._sealer = sealer
 
     def find(self, key: bytes) -> tuple[Posting, ...]:
@@ -42,10 +46,38 @@ class Generation:
             StoreError: the store could not be read.
         """
         value = self._database.get(key)
-        if value is None:
-            return ()
+        return () if value is None else self._decoded(decode, value)
+
+    def find_statements(self, keys: Iterable[bytes], number: int) -> Iterator[Statements]:
+        """Yield for each key what `find` gives, with the list's `number`, with ordinals anew from 0, without sizes.
+
+        So the same is said of most digests of a list, and that is decoded once. The number is the same at each call.
+
+        Raises:
+            StoreDamaged: a record is damaged.
+            StoreError: the store could not be read.
+        """
+        short, long = self._statements
+        for value in self._database.get_many(keys):
+            if value is None:
+                yield ()
+            elif len(value) == SHORT_SIZE:
+                yield short.get(value[STATEMENT]) or self._remembered(short, value, number)
+            elif len(value) == LONG_SIZE:
+                yield long.get(value[STATEMENT]) or self._remembered(long, value, number)
+            else:
+                yield self._numbered(value, number)
+
+    def _remembered(self, statements: dict[bytes, Statements], value: bytes, number: int) -> Statements:
+        """Decode the one posting of a value; whether it can be is decided by its length, flags and category."""
+        return statements.setdefault(value[STATEMENT], self._numbered(value, number))
+
+    def _numbered(self, value: bytes, number: int) -> Statements:
+        return tuple((number, posting) for posting in self._decoded(decode_statements, value))
+
+    def _decoded(self, decoder: Callable[[bytes], tuple[Posting, ...]], value: bytes) -> tuple[Posting, ...]:
         try:
-            return decode(value)
+            return decoder(value)
         except ValueError as error:
             raise StoreDamaged(f"list {self.manifest.list}: a record is damaged: {error}") from None
 

@@ -65,8 +65,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         canaries: keys that must be found whenever the generation is opened.
         sealing_key_id: which key sealed it.
         tool: name and version that built it.
-        sizes: `sizes.bin`, where every entry gives a size; beside the database, not in it.
         filter: the file that rules out most absent keys; None in generations that were built without one.
+        sizes: `sizes.bin`, where every entry gives a size; beside the database, not in it.
     """
 
     format: int
@@ -95,8 +95,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     canaries: tuple[Canary, ...]
     sealing_key_id: str
     tool: str
-    sizes: PinnedFile | None = None
     filter: PinnedFile | None = None
+    sizes: PinnedFile | None = None
 
 
 def canonical(value: object) -> bytes:

@@ -30,6 +30,7 @@ _LONG: Final = struct.Struct(">IBHQ")
 SHORT_SIZE: Final = _SHORT.size
 LONG_SIZE: Final = _LONG.size
 FLAGS_OFFSET: Final = 4
+STATEMENT: Final = slice(FLAGS_OFFSET, SHORT_SIZE)  # where a posting has its flags and category
 
 
 def encode(postings: Sequence[Posting]) -> bytes:
@@ -62,6 +63,15 @@ def decode(value: bytes) -> tuple[Posting, ...]:
         if flags & ~_ALGORITHMS == LAST and flags & _ALGORITHMS:
             return (Posting(ordinal, flags & _ALGORITHMS, category, None),)
     return tuple(_decode_all(value))
+
+
+def decode_statements(value: bytes) -> tuple[Posting, ...]:
+    """Return the postings of a value without what differs from digest to digest: ordinals anew from 0, and no sizes.
+
+    Raises:
+        ValueError: the bytes are no value that `encode` writes.
+    """
+    return tuple(p._replace(ordinal=ordinal, size=None) for ordinal, p in enumerate(decode(value)))
 
 
 def _decode_all(value: bytes) -> list[Posting]:

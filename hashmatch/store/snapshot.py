@@ -15,14 +15,13 @@ from hashmatch.errors import NoActiveList, StoreDamaged
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
 from hashmatch.store.catalogue import Catalogue, Stored
-from hashmatch.store.generation import Generation, open_generation
+from hashmatch.store.generation import Generation, Statements, open_generation
 from hashmatch.store.inner_loops import probe
 from hashmatch.store.layout import Layout
 from hashmatch.store.manifest import canonical
 from hashmatch.store.mapped import give_back
 from hashmatch.store.portable import SEALED_BYTES, Section
 from hashmatch.store.sealing import Sealer
-from hashmatch.store.sizes import united_sizes
 from hashmatch.store.views import sweep
 
 # Look-ups; each may make some 128 KiB of mapped tables resident, and looking costs 10 microseconds.
@@ -94,8 +93,11 @@ class Snapshot:
         self._count(1)
         return [(number, posting) for number, find in asked for posting in find(key)]
 
-    def find_many(self, algorithm: Algorithm, digests: Sequence[bytes]) -> list[list[tuple[int, Posting]]]:
-        """Return what `find` gives for each digest; asked in the order of the keys, so that neighbours share a block.
+    def find_statements(self, algorithm: Algorithm, digests: Sequence[bytes], /) -> list[Statements]:
+        """Return for each digest what `find` gives, but with ordinals anew from 0 in each list, and without sizes.
+
+        This is the form for many digests of which nothing else is known. The store is asked in the order of its keys,
+        so that neighbours share what is read, and most equal answers are one object.
 
         Raises:
             StoreDamaged: a record is damaged.
@@ -104,12 +106,17 @@ class Snapshot:
         sealed = self._sealer.seal_many(algorithm, digests)
         prefix = bytes([algorithm])
         keys = [prefix + sealed[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
-        found: list[list[tuple[int, Posting]]] = [[] for _ in keys]
-        for number, find in self._asked[algorithm]:
-            for done, position in enumerate(sorted(range(len(keys)), key=keys.__getitem__), 1):
-                found[position].extend((number, posting) for posting in find(keys[position]))
-                if done % _LOOK_AT_MEMORY_EVERY == 0:
-                    self._count(_LOOK_AT_MEMORY_EVERY)
+        ordered = sorted(range(len(keys)), key=keys.__getitem__)
+        found: list[Statements] = [()] * len(keys)
+        for number, generation in enumerate(self._generations):
+            if algorithm not in generation.algorithms:
+                continue
+            for start in range(0, len(ordered), _LOOK_AT_MEMORY_EVERY):
+                part = ordered[start : start + _LOOK_AT_MEMORY_EVERY]
+                asked = [keys[position] for position in part]
+                for position, said in zip(part, generation.find_statements(asked, number), strict=True):
+                    found[position] += said
+                self._count(len(part))
         return found
 
     def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
@@ -161,6 +168,8 @@ class Snapshot:
             UsageError: the sizes of a list's entries are not all known.
             StoreDamaged: the sizes are not those that were sealed.
         """
+        from hashmatch.store.sizes import united_sizes  # numpy, which only a scan that skips by size pays
+
         return united_sizes(self._stored)
 
     def check_canaries(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -37,12 +37,12 @@ class Stretch(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What one stretch holds: number of records, digests of the partitions, its part of the filter, sizes used."""
+    """What one stretch holds: number of records, digests of the partitions, its part of the filter, sizes it uses."""
 
     records: int
     digests: bytes
     filter: tuple[int, bytearray] | None
-    used_sizes: bytes
+    sizes: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def read_contents(
     joiner: Joiner | None,
     sizes: Path | None,
 ) -> Contents:
-    """Read every record once, with every checksum verified, and give `joiner` the filter that the records make.
+    """Read every record once, with every checksum verified; give `joiner` the filter that the records make.
 
-    The filter is laid out by `digests`, the number of keys that each algorithm should have, by its label. The postings
-    are compared with the list's `sizes`, if any.
+    The filter is laid out by `digests`, the number of keys that each algorithm should have, by its label. Postings are
+    compared with the list's `sizes`, if it has any.
 
     Raises:
         StoreDamaged: LevelDB found damage, or a pinned file is missing, exchanged or of another size; or the
@@ -82,14 +82,14 @@ def read_contents(
     for read in pool.map(_read_stretch, stretches):
         records += read.records
         root.update(read.digests)
-        if check is not None:
-            check.note(read.used_sizes)
         if joiner and read.filter:
             joiner.add(*read.filter)
-    if check is not None:
-        check.finish()
+        if check:
+            check.note(read.sizes)
     if joiner:
         joiner.finish()
+    if check:
+        check.finish()
     return Contents(records, root.hexdigest())
 
 
@@ -101,17 +101,14 @@ def verify_generation(views: Path, generation: Path, manifest: Manifest, pool: P
     """
     database = generation / DATABASE
     check_files(database, manifest.files)
-    sizes = None
-    if manifest.sizes is not None:
-        sizes = generation / SIZES
-        check_files(generation, (manifest.sizes,))
-    if manifest.filter is None:
-        found = read_contents(views, database, manifest.files, pool, manifest.digests, None, sizes)
-    else:
-        check_files(generation, (manifest.filter,))
-        with (generation / FILTER).open("rb") as file:
+    check_files(generation, [file for file in (manifest.filter, manifest.sizes) if file])
+    sizes = generation / SIZES if manifest.sizes else None
+    with ExitStack() as opened:
+        joiner = None
+        if manifest.filter:
+            file = opened.enter_context((generation / FILTER).open("rb"))
             joiner = Joiner(salt_for(manifest.content_root), lambda blocks: _compare(file, blocks))
-            found = read_contents(views, database, manifest.files, pool, manifest.digests, joiner, sizes)
+        found = read_contents(views, database, manifest.files, pool, manifest.digests, joiner, sizes)
     if found.records != manifest.records:
         raise StoreDamaged(f"{database}: expected {manifest.records} records, got {found.records}")
     if found.root != manifest.content_root:
@@ -131,11 +128,11 @@ def _algorithm_of(partition: int) -> Algorithm:
 def _read_stretch(stretch: Stretch) -> Read:
     total = 0
     digests = []
-    check = SizesCheck(stretch.sizes) if stretch.sizes is not None else None
     start = stretch.first % PARTITIONS_PER_ALGORITHM
     building = stretch.blocks and StretchOfFilter(
         stretch.blocks, start, start + stretch.stop - stretch.first, PARTITIONS_PER_ALGORITHM
     )
+    check = SizesCheck(stretch.sizes) if stretch.sizes is not None else None
     with open_view(stretch.views, stretch.database, stretch.files) as view, closing(Database(view)) as database:
         for number in range(stretch.first, stretch.stop):
             stop = partition_start(number + 1) if number + 1 < PARTITIONS else None
@@ -145,12 +142,11 @@ def _read_stretch(stretch: Stretch) -> Read:
             total += len(keys)
             joined_keys, joined_values = b"".join(keys), b"".join(values)
             digests.append(partition_digest(len(keys), joined_keys, joined_values))
-            if check is not None:
-                check.values(joined_values)
             if building:
                 building.add(joined_keys)
-    filtered = building.finish() if building else None
-    return Read(total, b"".join(digests), filtered, check.used if check is not None else b"")
+            if check:
+                check.values(joined_values)
+    return Read(total, b"".join(digests), building.finish() if building else None, check.used if check else b"")
 
 
 def pin_files(directory: Path, names: Sequence[str]) -> tuple[PinnedFile, ...]:
@@ -163,7 +159,7 @@ def pin_files(directory: Path, names: Sequence[str]) -> tuple[PinnedFile, ...]:
     return tuple(pinned)
 
 
-def check_files(directory: Path, files: tuple[PinnedFile, ...]) -> None:
+def check_files(directory: Path, files: Sequence[PinnedFile]) -> None:
     """Compare every byte of every file with its pin; this also sees damage where LevelDB keeps no checksum.
 
     Raises:

@@ -16,6 +16,7 @@ from hashmatch.scan.links import HardLinks
 from hashmatch.scan.worker import Batch
 from hashmatch.scan.workers import Answer
 from tests.scan.dict_snapshot import DictList, DictSnapshot
+from tests.scan.test_records import one_by_one
 
 
 def test_files_that_share_a_number_and_not_a_size_are_each_read(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_files_that_share_a_number_and_not_a_size_are_each_read(tmp_path: Path) 
         for _ in links.read(read, ledger):
             pass
         links.enter(ledger)
-        found = {finding.path: finding.outcome for finding in journal.findings()}
+        found = {finding.path: finding.outcome for finding in one_by_one(journal.findings())}
     os.close(root)
     assert found == {b"harmless": Outcome.NO_MATCH, b"wanted": Outcome.MATCH, b"wanted too": Outcome.MATCH}
     assert ledger.hard_links == 1

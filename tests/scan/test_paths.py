@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
-from hashmatch.reports.findings import Finding
+from hashmatch.reports.findings import Finding, NoMatches
 from hashmatch.scan.paths import one_entry_a_path
-from hashmatch.scan.records import decode, encode
+from hashmatch.scan.records import decode, encode, is_plain_no_match
+from tests.scan.test_records import one_by_one
 
 REASONS = {
     Outcome.MATCH: None,
@@ -28,11 +30,20 @@ FINDINGS = st.lists(
 )
 
 
-@given(FINDINGS)
-def test_one_finding_of_a_path_stands(findings: list[Finding]) -> None:
+def together(findings: list[Finding]) -> Iterator[Finding | NoMatches]:
+    """Put what matches nothing together, as the journal does."""
+    for plain, same in groupby(map(encode, findings), is_plain_no_match):
+        if plain:
+            yield NoMatches(list(same))
+        else:
+            yield from map(decode, same)
+
+
+@given(FINDINGS, st.booleans())
+def test_one_finding_of_a_path_stands(findings: list[Finding], gathered: bool) -> None:
     """None is lost, the first of each path stays, and what could not be examined keeps its reason."""
-    journal = sorted(findings, key=encode)
-    kept = list(one_entry_a_path(journal))
+    journal = one_by_one(together(sorted(findings, key=encode)))
+    kept = one_by_one(one_entry_a_path(together(journal) if gathered else journal))
     assert [each.path for each in kept] == [each.path for each in journal]
     for _, pairs in groupby(zip(journal, kept, strict=True), key=lambda pair: pair[0].path):
         (first, same), *others = pairs

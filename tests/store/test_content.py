@@ -90,6 +90,12 @@ def test_every_listed_digest_is_found_with_all_that_was_said_of_it(table: list[R
                         (p.ordinal, p.algorithms, getattr(categories[p.category], "name", None), p.size)
                         for _, p in postings
                     ] == expected(table, algorithm, octets)
+                found = known.find_statements(algorithm, [*pool, *reversed(pool)])
+                for octets, said in zip([*pool, *reversed(pool)], found, strict=True):
+                    assert said == tuple(
+                        (0, posting._replace(ordinal=number, size=None))
+                        for number, (_, posting) in enumerate(known.find(algorithm, octets))
+                    )
     assert manifest.entries == len(table)
     assert manifest.duplicates == len(table) - len(set(table))
     assert manifest.sized_entries == sum(row.size is not None for row in table)

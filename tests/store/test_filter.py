@@ -220,12 +220,3 @@ def test_a_filter_does_not_depend_on_how_it_was_cut(keys: int, cuts: int) -> Non
     inner_loops.fill(expected, 0, blocks.number, b"".join(sealed), 17)
     inner_loops.close(expected, 3, 9)
     assert whole == expected
-
-
-@needs_native
-def test_find_many_finds_what_find_finds(store: Settings) -> None:
-    """In the order of the questions, repeated ones too."""
-    asked = [digest for pair in zip(LISTED, ABSENT, strict=True) for digest in pair] + LISTED[:3]
-    with snapshot(store) as known:
-        assert known.find_many(MD5, asked) == [known.find(MD5, digest) for digest in asked]
-        assert known.find_many(SHA256, digests(2, algorithm=SHA256)) == [[], []]
