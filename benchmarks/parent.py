@@ -29,6 +29,7 @@ from hashmatch.hashing.engine import FileResult
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
 from hashmatch.reports.report import write_findings
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.later import Later
@@ -36,8 +37,6 @@ from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.request import ScanProgress
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 
 _DIGESTS = 4096  # made up; more would only fill the processor's cache
 
