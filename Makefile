@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check faults bench clean
+.PHONY: races setup demo test check faults sanitize fuzz bench clean
 
 setup: $(VENV)/.complete
 
 $(VENV)/.complete: pyproject.toml setup.py constraints.txt $(wildcard hashmatch/*/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
 
 demo: setup ## The main job on a small made-up disk image
@@ -26,9 +26,40 @@ check: setup ## Types and style
 faults: setup ## Slow proofs: kill, power-cut, full-disk and bit-rot sweeps; the big list. About an hour, as root
 	$(BIN)/python -m pytest -m slow -s
 
-bench: setup ## Whole-program benchmarks beside the peers that are installed
-	$(BIN)/python -m benchmarks.scan
-	$(BIN)/python -m benchmarks.imports
+# The address sanitizer must be in the process before Python is; Python's own allocations at exit are not leaks of ours.
+SANITIZE := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZED := build/sanitized
+
+sanitize: setup ## The tests of hashing with the native code watched for bad reads, writes and undefined behaviour
+	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	cp -r hashmatch tests setup.py pyproject.toml README.md $(SANITIZED)
+	rm -f $(SANITIZED)/hashmatch/*/_native*.so
+	cd $(SANITIZED) && CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
+	cd $(SANITIZED) && ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
+		$(CURDIR)/$(BIN)/python -m pytest tests/hashing
+
+FUZZ_SECONDS ?= 60
+KERNELS := $(addprefix hashmatch/hashing/native/,choice.c digesters.c many.c scalar.c lanes_*.c sha_ni*.c)
+
+fuzz: ## The kernels against the plainest of them on random inputs, for FUZZ_SECONDS
+	mkdir -p build
+	gcc -std=gnu11 -O1 -Wall -Wextra -fno-strict-aliasing $(SANITIZE) -Ihashmatch/hashing/native \
+		tests/hashing/fuzz_kernels.c $(KERNELS) -o build/fuzz_kernels
+	build/fuzz_kernels $(FUZZ_SECONDS)
+
+READING := $(addprefix hashmatch/hashing/native/,source.c stream.c queue.c worker.c sharing.c)
+
+races: ## The engine's threads under the thread sanitizer, over made-up files
+	mkdir -p build/races
+	gcc -std=gnu11 -O1 -g -Wall -Wextra -fno-strict-aliasing -fsanitize=thread -pthread -Ihashmatch/hashing/native \
+		tests/hashing/race_engine.c $(READING) $(KERNELS) -o build/race_engine
+	for n in $$(seq 400); do head -c $$((n * n * 3)) /dev/urandom > build/races/$$n; done
+	for n in 1 2 3; do head -c $$((6000000 + n)) /dev/urandom > build/races/large-$$n; done
+	build/race_engine build/races
+	rm -r build/races
+
+bench: setup ## Benchmarks beside the peers that are installed; less with BENCH='--scale 0.05 --only hashing'
+	$(BIN)/hashmatch bench --into benchmarks/runs $(BENCH)
 
 clean:
 	rm -rf $(VENV) demo

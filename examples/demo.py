@@ -146,11 +146,11 @@ def fill_commands(tree: Path) -> Iterator[str]:
     for place in sorted(tree.rglob("*")):
         path = place.relative_to(tree)
         if place.is_symlink():
-            yield f"symlink /{path} {place.readlink()}"
+            yield f'symlink "/{path}" "{place.readlink()}"'
         elif place.is_dir():
-            yield f"mkdir /{path}"
+            yield f'mkdir "/{path}"'
         else:
-            yield f"write {place} /{path}"
+            yield f'write "{place}" "/{path}"'
 
 
 @contextmanager

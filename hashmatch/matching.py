@@ -53,6 +53,9 @@ def decide(digests: Mapping[Algorithm, bytes], size: int | None, known: KnownHas
             postings.append((bit, list_number, posting))
     if not postings:
         return ()
+    if len(postings) == 1:  # as for most files that are listed: nothing to weigh against anything
+        ((bit, list_number, posting),) = postings
+        return (Agreement(list_number, posting.category, _strength(posting, bit, computed, size)),)
     return _fold(postings, computed, size)
 
 

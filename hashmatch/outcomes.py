@@ -54,3 +54,4 @@ class FailureReason(enum.StrEnum):
     STREAMS_UNREADABLE = "streams_unreadable"
     LOOKUP_FAILED = "lookup_failed"
     WORKER_CRASHED = "worker_crashed"
+    DUPLICATE_NAME = "duplicate_name"

@@ -18,7 +18,7 @@ from typing import Final
 
 from hashmatch.config import Settings
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
-from hashmatch.errors import HashmatchError, StoreError
+from hashmatch.errors import StoreError
 from hashmatch.hashing.choice import EngineChoice, describe, open_engine
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.hashlists.entries import ListType
@@ -107,7 +107,7 @@ def _check(name: str, attempt: Callable[[], str]) -> Check:
     """Run one attempt; it returns what was wrong, or nothing."""
     try:
         found = attempt()
-    except (HashmatchError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong here is what the record has to say
         found = f"{type(error).__name__}: {error}"
     return Check(name, not found, found)
 

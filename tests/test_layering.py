@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [
     {"scan"},
     {"lists", "lookup"},
     {"selftest"},
+    {"bench"},
     {"cli", "api", "cluster"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -32,6 +33,7 @@ GUARDED = {
     "click": "cli",
     "rich": "cli",
     "ijson": "hashlists",
+    "matplotlib": "bench",
     "celery": "cluster",
 }
 PURE_ROOMS = {"errors", "digests", "config", "outcomes", "matching"}

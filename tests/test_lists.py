@@ -99,6 +99,20 @@ def test_junk_is_held_back_counted_and_named_by_line(settings: Settings, tmp_pat
     assert missed(settings, LISTED) == 0
 
 
+def test_digests_under_several_categories_are_kept_and_counted(settings: Settings, tmp_path: Path) -> None:
+    """Where a list contradicts itself, both of what it says is found and the import says how often."""
+    first, second, third = (digest.hex() for digest in LISTED[:3])
+    path = tmp_path / "table.csv"
+    path.write_text(f"md5,category\n{first},1\n{second},1\n{first},2\n{second},1\n{third},\n{third},0\n")
+    manifest = take_in(settings, path, algorithm=None, scheme="lab").stored.manifest
+    assert (manifest.entries, manifest.duplicates) == (6, 1)
+    assert manifest.notes == {"digest_in_several_categories": 2}
+    with snapshot(settings) as known:
+        found = [sorted(posting.category for _, posting in known.find(MD5, digest)) for digest in LISTED[:3]]
+    names = {number: category.name for number, category in enumerate(manifest.categories, 1)}
+    assert [[names.get(number) for number in numbers] for numbers in found] == [["1", "2"], ["1"], [None, "0"]]
+
+
 def test_a_junk_digest_does_not_take_its_entry_along(settings: Settings, tmp_path: Path) -> None:
     """Of an entry with one junk digest the others are kept, as an entry of those alone."""
     sha256 = digests(1, algorithm=SHA256)[0]

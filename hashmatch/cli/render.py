@@ -171,6 +171,8 @@ def scanned_text(summary: ScanSummary) -> None:
         click.echo(f"  {skipped:,} of no_match by their size alone: {octets:,} bytes not read")
     for (list_id, release, strength), count in sorted(counts.by_list.items()):
         click.echo(f"  {count:>12,}  {strength:<10} {list_id} {release}")
+    if summary.header.first_flag_seconds is not None:
+        click.echo(f"  first flag after {summary.header.first_flag_seconds:,.1f} s")
     for warning in orjson.loads(summary.report.read_bytes())["warnings"]:
         click.echo(f"  note: {warning}")
     click.echo(f"  result digest {summary.listed.result_digest}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -47,13 +46,12 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--examiner", help="Who examines.")
 @click.option("--legal-authority", help="By what right, as the report is to say it.")
 @click.option("--digests", callback=_algorithms, help="Compute only these, e.g. md5,sha1 [all the lists can use].")
-@click.option(
-    "--workers", type=click.IntRange(1), default=None, help="Threads or processes that read [number of cores]."
-)
+@click.option("--workers", type=click.IntRange(1), default=None, help="How many readers [as fits the device].")
 @engine_option
 @click.option("--allow-writable", metavar="REASON", help="Scan a source that is not read-only; the report says why.")
 @click.option("--cross-mounts", is_flag=True, help="Go into file systems that are mounted inside SOURCE.")
 @click.option("--max-file-size", type=click.IntRange(0), metavar="BYTES", help="Do not read larger files [no limit].")
+@click.option("--first", multiple=True, metavar="PATTERN", help="Read these places or names before all else.")
 @click.option("--skip-by-size", is_flag=True, help="Do not read files of a size that no entry of any list has.")
 @json_option
 @click.pass_obj
@@ -71,6 +69,7 @@ def scan(
     allow_writable: str | None,
     cross_mounts: bool,
     max_file_size: int | None,
+    first: tuple[str, ...],
     skip_by_size: bool,
     as_json: bool,
 ) -> int:
@@ -84,11 +83,12 @@ def scan(
         output=output,
         case=CaseFields(case, exhibit, examiner, legal_authority),
         digests=digests,
-        workers=workers or len(os.sched_getaffinity(0)),
+        workers=workers,
         engine=EngineChoice(engine),
         allow_writable=allow_writable,
         cross_mounts=cross_mounts,
         max_file_size=max_file_size,
+        first=first,
         skip_by_size=skip_by_size,
         kept_outside=(settings.store, settings.sealing_key),
     )

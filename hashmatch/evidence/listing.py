@@ -10,15 +10,18 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import struct
+import stat
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _SIZE: Final = 32 * 1024
 
-# struct linux_dirent64: d_ino, d_off, d_reclen, d_type, then the name to a NUL (getdents(2)).
-_HEAD: Final = struct.Struct("=QqHB")
-_NAME: Final = _HEAD.size
+# struct linux_dirent64 (getdents(2)): d_ino (8 bytes), d_off (8), d_reclen (2), d_type (1), then the name to a NUL.
+# The kernel begins each on a multiple of 8 bytes (`filldir64` in fs/readdir.c).
+_LENGTH: Final = 16
+_TYPE: Final = 18
+_NAME: Final = 19
+_DT_REG: Final = stat.S_IFREG >> 12
 
 _getdents64: Final = ctypes.CDLL(None, use_errno=True).getdents64
 _getdents64.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
@@ -33,21 +36,43 @@ class Listed(NamedTuple):
     inode: int
 
 
-def list_directory(directory: int) -> Iterator[Listed]:
-    """Yield the entries of a directory that was just opened, but for itself and its parent.
+class Stretch(NamedTuple):
+    """A part of a listing: the names of regular files, their inode numbers if asked for, and whatever else there is."""
+
+    files: list[bytes]
+    inodes: list[int]
+    others: list[Listed]
+
+
+def list_directory(directory: int, *, inodes: bool = False) -> Iterator[Stretch]:
+    """Yield the entries of a directory that was just opened, but for itself and its parent, part by part.
 
     Raises:
         OSError: the listing breaks off; what came before stands.
     """
     buffer = ctypes.create_string_buffer(_SIZE)
     while block := _read_block(directory, buffer):
-        at = 0
-        while at < len(block):
-            inode, _, length, kind = _HEAD.unpack_from(block, at)
-            name = block[at + _NAME : block.index(0, at + _NAME)]
-            at += length
-            if name not in (b".", b".."):
-                yield Listed(name, kind << 12, inode)
+        yield _entries(block, inodes=inodes)
+
+
+def _entries(block: bytes, *, inodes: bool) -> Stretch:
+    files: list[bytes] = []
+    found: list[int] = []
+    others: list[Listed] = []
+    # A million files pass here: views cost a third of what `struct` does, and of a file only the name is needed.
+    numbers, lengths = memoryview(block).cast("Q"), memoryview(block).cast("H")
+    at, end = 0, len(block)
+    while at < end:
+        name = block[at + _NAME : block.index(0, at + _NAME)]
+        kind = block[at + _TYPE]
+        if kind == _DT_REG:
+            files.append(name)
+            if inodes:
+                found.append(numbers[at // 8])
+        elif name not in (b".", b".."):
+            others.append(Listed(name, kind << 12, numbers[at // 8]))
+        at += lengths[(at + _LENGTH) // 2]
+    return Stretch(files, found, others)
 
 
 def _read_block(directory: int, buffer: ctypes.Array[ctypes.c_char]) -> bytes:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from itertools import count
 from typing import NamedTuple
 
-from hashmatch.evidence.reader import EvidenceReader, unopened
+from hashmatch.evidence.reader import EvidenceReader, left_out, unopened
 from hashmatch.evidence.streams import find_streams, stream_result, stream_rules, unlisted
 from hashmatch.evidence.tree import Files
 from hashmatch.hashing.engine import FileQueue, FileResult, ReadRules
@@ -33,9 +33,10 @@ class _Part:
         asked: how many of `held` are of names that were asked for.
         held: results that wait for those still missing: a file's own is given together with those of its streams.
         missing: names that have no result yet.
+        owed: their hashes added up. An engine that answered one name twice for another would still have answered all.
     """
 
-    __slots__ = ("asked", "files", "held", "missing", "owner", "rules")
+    __slots__ = ("asked", "files", "held", "missing", "owed", "owner", "rules")
 
     def __init__(self, owner: int, files: Files, rules: ReadRules, asked: int, held: list[FileResult]) -> None:
         self.owner = owner
@@ -44,6 +45,13 @@ class _Part:
         self.asked = asked
         self.held = held
         self.missing = len(files.names)
+        self.owed = sum(map(hash, files.names))
+
+    def received(self, results: list[FileResult]) -> bool:
+        """Take note of results; tell whether they are right as far as can be told."""
+        self.missing -= len(results)
+        self.owed -= sum(hash(result.name) for result in results)
+        return self.missing > 0 or (self.missing == 0 and self.owed == 0)
 
 
 class EvidenceQueue:
@@ -85,6 +93,7 @@ class EvidenceQueue:
 
         Raises:
             OSError: this process ran out of descriptors or memory.
+            HashmatchError: the engine has left out a file.
         """
         for ticket, results in self._engine.take(0 if self._ready else wanted, seconds):
             self._taken(ticket, results)
@@ -110,7 +119,8 @@ class EvidenceQueue:
 
     def _taken(self, ticket: int, results: list[FileResult]) -> None:
         part = self._parts[ticket]
-        part.missing -= len(results)
+        if not part.received(results):
+            raise left_out(self.description)
         if not part.missing:
             del self._parts[ticket]
         if part.files.streams:

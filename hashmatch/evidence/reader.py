@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
-from hashmatch.errors import SourceUnusable
+from hashmatch.errors import HashmatchError, SourceUnusable
 from hashmatch.evidence.opening import open_directory, open_root
 from hashmatch.evidence.streams import examine, examine_streams, unread
 from hashmatch.evidence.tree import Files
@@ -72,7 +72,15 @@ class EvidenceReader:
 
         Raises:
             OSError: this process ran out of descriptors or memory.
+            HashmatchError: the engine has left out a file.
         """
+        results = self._examine(engine, files, rules)
+        # What an engine forgets would end in no outcome, and nothing else would notice: results are counted on.
+        if [result.name for result in results[: len(files.names)]] != list(files.names):
+            raise left_out(engine.description)
+        return results
+
+    def _examine(self, engine: Engine, files: Files, rules: ReadRules) -> list[FileResult]:
         with ExitStack() as stack:
             try:
                 directory, rules = stack.enter_context(self.opened(files.directory, rules))
@@ -92,6 +100,11 @@ class EvidenceReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def left_out(engine: str) -> HashmatchError:
+    """Return the error of an engine that has no result for a file, or another one's."""
+    return HashmatchError(f"{engine}: expected one result for each file it was given, got others")
 
 
 def unopened(names: Sequence[bytes], error: OSError) -> list[FileResult]:

@@ -16,6 +16,7 @@ from hashmatch.errors import SourceUnusable
 from hashmatch.evidence.devices import BlockDevice, DevicesUnknown, devices_of
 from hashmatch.evidence.mounts import Mount, mount_id, read_mounts, readable
 from hashmatch.evidence.opening import open_directory, open_root
+from hashmatch.evidence.rotation import any_rotates
 from hashmatch.evidence.streams import has_ntfs_attributes, offers_streams
 
 _NTFS_TYPES: Final = frozenset({"ntfs", "ntfs3", "fuse.ntfs-3g", "fuse.ntfs"})
@@ -47,6 +48,7 @@ class SourceFacts:
         writable: for each thing that can be written to, which it is; empty where the source is read-only.
         journal_not_replayed: what stands only in the journal is not seen.
         is_mount_root: all of the mount is examined, not a part of it.
+        rotational: it lies on a disk that rotates; None where that is not known.
         used_bytes, used_inodes: of the whole file system, to estimate progress by; 0 where it does not say.
         ntfs: it is NTFS through ntfs-3g, which shows reparse points and streams in ways of its own.
         streams_covered: whatever alternate data streams there are will be read. False for NTFS mounted otherwise
@@ -68,6 +70,7 @@ class SourceFacts:
     writable: tuple[str, ...]
     journal_not_replayed: bool
     is_mount_root: bool
+    rotational: bool | None
     used_bytes: int
     used_inodes: int
     ntfs: bool
@@ -145,6 +148,7 @@ def _facts(asked: bytes, directory: int) -> SourceFacts:
         writable=writable,
         journal_not_replayed=bool(_UNREPLAYED & (mount.options | mount.super_options)),
         is_mount_root=path == mount.mount_point,
+        rotational=any_rotates(device.number for device in devices),
         used_bytes=(usage.f_blocks - usage.f_bfree) * usage.f_frsize,
         used_inodes=max(0, usage.f_files - usage.f_ffree),
         ntfs=any_ntfs and mount.fs_type.startswith("fuse"),

@@ -9,17 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from hashmatch.errors import SourceUnusable
-from hashmatch.evidence.listing import list_directory
+from hashmatch.evidence.batches import BATCH, Batches, Names
+from hashmatch.evidence.likely import Likely, Place
+from hashmatch.evidence.listing import Listed, list_directory
 from hashmatch.evidence.opening import open_directory
 from hashmatch.evidence.streams import STREAMS_UNLISTED, list_streams
 from hashmatch.hashing.failures import is_ours
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
 
-BATCH: Final = 256
+EVERYTHING: Final = Likely()
 
 # What ntfs-3g puts in the place of a reparse point it has no plugin for; what lies behind is not in the mount.
 _REPARSE: Final = b"unsupported reparse tag"
@@ -32,11 +34,13 @@ class Files(NamedTuple):
         directory: path relative to the root; empty for the root.
         names: in that directory.
         streams: they are alternate data streams of a directory ("name:stream").
+        later: they are not in a likely place, nor named like a likely file.
     """
 
     directory: bytes
     names: tuple[bytes, ...]
     streams: bool = False
+    later: bool = False
 
 
 class Entry(NamedTuple):
@@ -64,6 +68,7 @@ class _Pending(NamedTuple):
     parent: _Pending | None
     name: bytes
     inode: int
+    place: Place
 
     def path(self) -> bytes:
         names: list[bytes] = []
@@ -74,6 +79,10 @@ class _Pending(NamedTuple):
         return b"/".join(reversed(names))
 
 
+# These prove what they are when they are opened. Every other kind would be believed, and in a forged directory a
+# file's entry may say FIFO; so the inode is asked.
+_OPENED: Final = frozenset({stat.S_IFREG, stat.S_IFDIR})
+
 _REASONS: Final = {
     stat.S_IFLNK: ExclusionReason.SYMLINK,
     stat.S_IFIFO: ExclusionReason.FIFO,
@@ -83,7 +92,14 @@ _REASONS: Final = {
 }
 
 
-def walk(root: int, *, cross_mounts: bool = False, ntfs: bool = False) -> Iterator[Files | Entry]:
+def walk(
+    root: int,
+    *,
+    cross_mounts: bool = False,
+    ntfs: bool = False,
+    likely: Likely = EVERYTHING,
+    by_inode: bool = False,
+) -> Iterator[Files | Entry]:
     """Yield every entry beneath an open root once, and an entry for the root only where its listing broke off.
 
     A directory's own entry follows the files and the other entries in it, but not its subdirectories' content.
@@ -92,22 +108,26 @@ def walk(root: int, *, cross_mounts: bool = False, ntfs: bool = False) -> Iterat
         root: from `open_root`.
         cross_mounts: go into file systems mounted inside the evidence; else each is `excluded: mount_point`.
         ntfs: the mount is ntfs-3g's: look for streams of directories and for unsupported reparse points.
+        likely: list these places before others, and mark the files of all others as `later`.
+        by_inode: give the files of a directory in the order of their inodes.
 
     Raises:
         SourceUnusable: the root itself cannot be listed.
         OSError: this process ran out of descriptors or memory.
     """
-    yield from _Walk(root, cross_mounts=cross_mounts, ntfs=ntfs).entries()
+    yield from _Walk(root, likely, cross_mounts=cross_mounts, ntfs=ntfs, by_inode=by_inode).entries()
 
 
 class _Walk:
     """The state of one walk: directories still to be listed, and those that were."""
 
-    def __init__(self, root: int, *, cross_mounts: bool, ntfs: bool) -> None:
+    def __init__(self, root: int, likely: Likely, *, cross_mounts: bool, ntfs: bool, by_inode: bool) -> None:
         self._root = root
+        self._likely = likely
         self._cross_mounts = cross_mounts
         self._ntfs = ntfs
-        self._pending: list[_Pending] = []
+        self._by_inode = by_inode
+        self._pending: tuple[list[_Pending], ...] = ([], [], [])  # by the rank of their places
         self._listed: dict[int, set[int]] = {}
 
     def entries(self) -> Iterator[Files | Entry]:
@@ -118,8 +138,8 @@ class _Walk:
                 raise
             raise SourceUnusable(f"the evidence root cannot be listed: {error.strerror}") from error
         yield from self._opened(None, b"", descriptor)
-        while self._pending:
-            yield from self._directory(self._pending.pop())
+        while pending := next(filter(None, self._pending), None):
+            yield from self._directory(pending.pop())
 
     def _directory(self, node: _Pending) -> Iterator[Files | Entry]:
         path = node.path()
@@ -136,15 +156,16 @@ class _Walk:
     def _opened(self, node: _Pending | None, path: bytes, descriptor: int) -> Iterator[Files | Entry]:
         """List one open directory, close it, and say how that went."""
         inode = node.inode if node is not None else 0
+        place = node.place if node is not None else self._likely.root
         try:
             status = os.fstat(descriptor)
             inode = status.st_ino
             if not self._first_visit(status):
                 yield Entry(path, Outcome.NOT_EXAMINED, FailureReason.DIRECTORY_LOOP, None, inode)
                 return
-            yield from self._content(node, path, descriptor)
+            yield from self._content(node, place, path, descriptor)
             if self._ntfs:
-                yield from _directory_streams(path, descriptor, inode)
+                yield from _directory_streams(path, descriptor, inode, later=not place.inside)
         except OSError as error:
             yield _failed(path or b".", FailureReason.DIRECTORY_UNREADABLE, error, inode)
             return
@@ -160,32 +181,40 @@ class _Walk:
         listed.add(status.st_ino)
         return True
 
-    def _content(self, node: _Pending | None, path: bytes, descriptor: int) -> Iterator[Files | Entry]:
-        names: list[bytes] = []
+    def _content(self, node: _Pending | None, place: Place, path: bytes, descriptor: int) -> Iterator[Files | Entry]:
+        batches = Batches(place, self._likely, by_inode=self._by_inode)
         prefix = path + b"/" if path else b""
         try:
-            for name, kind, inode in list_directory(descriptor):
-                if not kind:
-                    kind, inode, error = _look(descriptor, name, inode)
-                    if error is not None:
-                        yield _unknown(prefix + name, error, inode)
-                        continue
-                if kind == stat.S_IFREG:
-                    names.append(name)
-                    if len(names) == BATCH:
-                        yield Files(path, tuple(names))
-                        names.clear()
-                elif kind == stat.S_IFDIR:
-                    self._pending.append(_Pending(node, name, inode))
-                else:
-                    yield self._other(prefix + name, descriptor, name, kind, inode)
+            for files, inodes, others in list_directory(descriptor, inodes=self._by_inode):
+                batches.add(files, inodes)
+                for other in others:
+                    entry = self._settled(node, place, prefix, descriptor, other, batches)
+                    if entry is not None:
+                        yield entry
+                yield from _files(path, batches.full())
         except OSError:
             # What was found before the listing broke off is examined all the same.
-            if names:
-                yield Files(path, tuple(names))
+            yield from _files(path, batches.rest())
             raise
-        if names:
-            yield Files(path, tuple(names))
+        yield from _files(path, batches.rest())
+
+    def _settled(
+        self, node: _Pending | None, place: Place, prefix: bytes, descriptor: int, listed: Listed, batches: Batches
+    ) -> Entry | None:
+        """Return what became of an entry; None for a file, which is added to `batches`, and for a directory to list."""
+        name, kind, inode = listed
+        if kind not in _OPENED:
+            kind, inode, error = _look(descriptor, name, inode)
+            if error is not None:
+                return _unknown(prefix + name, error, inode)
+        if kind == stat.S_IFREG:
+            batches.add((name,), (inode,))
+        elif kind == stat.S_IFDIR:
+            below = self._likely.below(place, name)
+            self._pending[below.rank].append(_Pending(node, name, inode, below))
+        else:
+            return self._other(prefix + name, descriptor, name, kind, inode)
+        return None
 
     def _other(self, path: bytes, descriptor: int, name: bytes, kind: int, inode: int) -> Entry:
         """Settle what is neither a file nor a directory."""
@@ -197,8 +226,12 @@ class _Walk:
         return _excluded(path, reason, inode)
 
 
+def _files(directory: bytes, batches: Iterable[Names]) -> Iterator[Files]:
+    return (Files(directory, names, later=later) for names, later in batches)
+
+
 def _look(descriptor: int, name: bytes, inode: int) -> tuple[int, int, OSError | None]:
-    """Ask for the kind and inode of an entry whose file system leaves them out of the listing."""
+    """Ask for the kind and inode of an entry of which the listing does not say them, or cannot be believed."""
     try:
         status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError as error:
@@ -222,7 +255,7 @@ def _ntfs_link(path: bytes, descriptor: int, name: bytes, inode: int) -> Entry:
     return Entry(path, Outcome.NOT_EXAMINED, FailureReason.UNSUPPORTED_REPARSE_TAG, None, inode, note)
 
 
-def _directory_streams(path: bytes, descriptor: int, inode: int) -> Iterator[Files | Entry]:
+def _directory_streams(path: bytes, descriptor: int, inode: int, *, later: bool) -> Iterator[Files | Entry]:
     """Yield a directory's alternate data streams as files beside it, the root's as files in it."""
     try:
         streams = list_streams(descriptor)
@@ -232,7 +265,7 @@ def _directory_streams(path: bytes, descriptor: int, inode: int) -> Iterator[Fil
     parent, _, name = path.rpartition(b"/")
     for start in range(0, len(streams), BATCH):
         names = tuple(name + b":" + stream for stream in streams[start : start + BATCH])
-        yield Files(parent, names, streams=True)
+        yield Files(parent, names, streams=True, later=later)
 
 
 def _excluded(path: bytes, reason: ExclusionReason, inode: int) -> Entry:

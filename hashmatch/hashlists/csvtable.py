@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -20,14 +20,24 @@ from hashmatch.hashlists.text import decoded_head
 
 NAME: Final = "csv"
 
+# NSRL RDSv2 marks what is no ordinary file of a product, malicious code above all (NIST, Data Formats of the NSRL
+# Reference Data Set, NSRLFile.SpecialCode). Without the mark a known list would call it known and nothing else.
+NSRL_SCHEME: Final = "NSRL SpecialCode"
+_SPECIAL: Final = "specialcode"
+_NSRL_TEXT: Final = frozenset({"sha-1", "filename", "filesize", "productcode", "opsystemcode", _SPECIAL})
+
 
 def open_csv(list_file: ListFile, options: ListOptions) -> Reading:
     header = header_in(decoded_head(list_file.head))
     check_algorithm(header.algorithms, options)
-    if header.category is not None and options.scheme is None:
+    if header.category is None and _NSRL_TEXT.issubset(names := [name.lower() for name in header.names]):
+        header = replace(header, category=names.index(_SPECIAL))
+        table = Table(header, options.scheme or NSRL_SCHEME)
+    elif header.category is not None and options.scheme is None:
         raise ListAmbiguous("the list has a category column, and a category means nothing without its scheme: "
                             "add --scheme")  # fmt: skip
-    table = Table(header, options.scheme or "")
+    else:
+        table = Table(header, options.scheme or "")
     has_categories = header.category is not None
     return Reading(NAME, header.algorithms, has_categories, partial(_pieces, list_file, table))
 
@@ -50,9 +60,11 @@ class Table:
 
     def parse_fast(self, block: list[Row]) -> EntryBlock | None:
         """Read rows of full length whose digests are all there, or return None for any others."""
-        if self.header.category is not None or set(map(len, (cells for _, cells in block))) != {len(self.header.names)}:
+        if set(map(len, (cells for _, cells in block))) != {len(self.header.names)}:
             return None
         columns = list(zip(*(cells for _, cells in block), strict=True))
+        if self.header.category is not None and any(columns[self.header.category]):
+            return None
         digests: dict[Algorithm, Sequence[bytes | None]] = {}
         for algorithm, column in self.header.digests:
             octets = _octets(algorithm, columns[column])

@@ -18,6 +18,7 @@ from hashmatch.hashlists.fields import dropped_name
 from hashmatch.hashlists.jsonstream import Event, json_events, skip_value
 from hashmatch.hashlists.listfile import ListFile
 from hashmatch.hashlists.reading import ListOptions, Reading, check_algorithm
+from hashmatch.hashlists.repeats import Repeats
 from hashmatch.hashlists.vicsmodel import CONTEXT_KEYS, Envelope, Media, parse_context, parse_media
 
 NAME: Final = "vics"
@@ -42,9 +43,14 @@ def open_vics(list_file: ListFile, options: ListOptions) -> Reading:
 
 
 def _pieces(list_file: ListFile, document: _Document, scheme: str) -> Iterator[Piece]:
-    builder = BlockBuilder()
+    builder, ids = BlockBuilder(), Repeats()
     for number, media in document.records(json_events(list_file)):
         _add(builder, number, media, scheme)
+        # NIST's files have 0 in every record; it is nobody's number.
+        if media.media_id:
+            repeated = ids.again(media.media_id)
+            builder.notes["duplicate_media_id"] += repeated is True
+            builder.notes["media_id_not_compared"] += repeated is None
         if len(builder) == BLOCK_ENTRIES:
             yield ParsedPiece(builder.finish())
             builder = BlockBuilder()
@@ -144,7 +150,7 @@ class _Document:
         return number
 
     def _is_known(self, media: Media) -> bool:
-        return self._envelope.model == _KNOWN_MODEL and media.has_zero_id and media.category == _KNOWN_CATEGORY
+        return self._envelope.model == _KNOWN_MODEL and media.media_id == 0 and media.category == _KNOWN_CATEGORY
 
     def _check_not_known(self, known: bool, number: int) -> None:
         if not known and self._list_type is ListType.KNOWN:

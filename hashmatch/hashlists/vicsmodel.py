@@ -27,6 +27,7 @@ _KEPT: Final = frozenset({"MD5", "SHA1", "MediaSize", "Category", "MediaID"})
 _NESTED: Final = frozenset({"start_map", "start_array"})
 _ABSENT: Final[Event] = ("null", None)
 _NOTHING: Final = (None, "")
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,19}")
 _KEY_LIMIT: Final = 1000  # keys in one record; real ones have about thirty
 
 
@@ -39,12 +40,18 @@ class Envelope:
 
 
 class Media(NamedTuple):
-    """One record; `left` names the fields that were left behind with something in them, `notes` its oddities."""
+    """One record.
+
+    Attributes:
+        media_id: None where it is absent or no whole number.
+        left: the fields that were left behind with something in them.
+        notes: its oddities.
+    """
 
     digests: list[tuple[Algorithm, bytes]]
     size: int | None
     category: str | None
-    has_zero_id: bool
+    media_id: int | None
     left: list[str]
     notes: list[str]
 
@@ -99,9 +106,8 @@ def _media(events: Iterator[Event]) -> Media:
     category = _category(fields.get("Category", _ABSENT))
     if category is None:
         notes.append("no_category")
-    media_id = fields.get("MediaID", _ABSENT)[1]
     left = [name for name, event in fields.items() if event[1] not in _NOTHING and name not in _KEPT]
-    return Media(digests, size, category, media_id in (0, "0"), left, notes)
+    return Media(digests, size, category, _media_id(fields.get("MediaID", _ABSENT)), left, notes)
 
 
 def _fields(events: Iterator[Event]) -> dict[str, Event]:
@@ -141,6 +147,14 @@ def _size(event: Event) -> int | None:
     if kind != "number" or not isinstance(value, int):
         raise ValueError("expected a file size in bytes for MediaSize, got another type")
     return checked_size(value)
+
+
+def _media_id(event: Event) -> int | None:
+    """Return a whole number, which some exporters write as a string."""
+    kind, value = event
+    if kind == "string" and _WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    return value if kind == "number" and isinstance(value, int) else None
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from hashmatch.hashlists.entries import ListType
 from hashmatch.outcomes import Outcome, Strength
-from hashmatch.reports.findings import Finding, Flag
+from hashmatch.reports.findings import REMEMBERED, Finding, Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,24 @@ class FindingCounts:
     by_list: Counter[tuple[str, str, Strength]] = field(default_factory=Counter)
     notable_and_known: int = 0
 
-    def add(self, finding: Finding, flags: Sequence[Flag]) -> None:
+    def add(self, finding: Finding, flags: tuple[Flag, ...]) -> None:
         """Count one finding. A file counts once for a list and strength, under however many categories."""
         self.seen += 1
         self.outcomes[finding.outcome] += 1
         if finding.reason is not None:
             self.reasons[finding.outcome, finding.reason] += 1
         if flags:
-            self.strengths.update({flag.strength for flag in flags})
-            self.by_list.update({(flag.list, flag.release, flag.strength) for flag in flags})
-            types = {flag.type for flag in flags}
-            self.notable_and_known += ListType.NOTABLE in types and ListType.KNOWN in types
+            strengths, lists, both = _counted(flags)
+            for strength in strengths:
+                self.strengths[strength] += 1
+            for each in lists:
+                self.by_list[each] += 1
+            self.notable_and_known += both
+
+    def add_no_matches(self, number: int) -> None:
+        """Count findings that match nothing."""
+        self.seen += number
+        self.outcomes[Outcome.NO_MATCH] += number
 
     def check(self, expected: int) -> None:
         """Hold the first invariant: the outcomes add up, and to every entry that was walked.
@@ -72,3 +79,11 @@ class FindingCounts:
     def reasons_of(self, outcome: Outcome) -> dict[str, int]:
         """Return how often each reason was given for `outcome`, by name."""
         return {str(reason): n for (of, reason), n in sorted(self.reasons.items()) if of is outcome}
+
+
+@lru_cache(REMEMBERED)
+def _counted(flags: tuple[Flag, ...]) -> tuple[set[Strength], set[tuple[str, str, Strength]], bool]:
+    """Return the strengths, the lists with strengths, and whether both a notable and a known list are among them."""
+    types = {flag.type for flag in flags}
+    both = ListType.NOTABLE in types and ListType.KNOWN in types
+    return {flag.strength for flag in flags}, {(flag.list, flag.release, flag.strength) for flag in flags}, both

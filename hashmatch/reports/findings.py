@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
 
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.matching import Agreement
@@ -21,7 +22,7 @@ class Finding(NamedTuple):
         reason: why it was excluded or not examined; None for the other outcomes.
         errno, offset: with a failure, the system's error number and the byte where reading ended, where known.
         size: bytes; 0 where it could not be learnt.
-        inode: 0 where it could not be learnt.
+        inode: 0 where it could not be learnt, and for a `no_match`, which no report lists.
         agreements: with which lists it agrees, in the order of the match rule; for a match only.
     """
 
@@ -34,6 +35,12 @@ class Finding(NamedTuple):
     size: int
     inode: int
     agreements: tuple[Agreement, ...] = ()
+
+
+class NoMatches(NamedTuple):
+    """Findings that follow one another, all of them `no_match`: their lines of the result digest say everything."""
+
+    lines: list[bytes]
 
 
 class PinnedList(Protocol):
@@ -83,21 +90,25 @@ class Flag(NamedTuple):
     strength: Strength
 
 
+# Most files that are listed have one of a few sets of flags. What is made from a set is remembered for so many.
+REMEMBERED: Final = 2048
+
+
 class FlagNames:
-    """Turns agreements into flags. Their number is bounded by the lists' categories, so each is built once."""
+    """Turns agreements into flags."""
 
     def __init__(self, lists: Sequence[PinnedList]) -> None:
         self._lists = lists
-        self._flags: dict[Agreement, Flag] = {}
+        self.flags = lru_cache(REMEMBERED)(self._flags)
 
-    def flags(self, agreements: Sequence[Agreement]) -> list[Flag]:
+    def _flags(self, agreements: tuple[Agreement, ...]) -> tuple[Flag, ...]:
         """Return the flags in the order of the agreements."""
-        return [self._flags.get(each) or self._name(each) for each in agreements]
+        return tuple(map(self._flag, agreements))
 
-    def _name(self, agreement: Agreement) -> Flag:
+    def _flag(self, agreement: Agreement) -> Flag:
         pinned = self._lists[agreement.list_number]
         category = pinned.categories[agreement.category] if agreement.category else None
-        flag = Flag(
+        return Flag(
             pinned.list_id,
             pinned.release,
             pinned.list_type,
@@ -105,5 +116,3 @@ class FlagNames:
             category.name if category else None,
             agreement.strength,
         )
-        self._flags[agreement] = flag
-        return flag

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from hashmatch.reports.findings import Finding, Flag
+import orjson
+
+from hashmatch.reports.findings import REMEMBERED, Finding, Flag
 from hashmatch.reports.rows import json_line, name_fields
 
 NAME: Final = "flags.jsonl"
 
 
-def flags_line(finding: Finding, flags: Sequence[Flag]) -> bytes:
+def flags_line(finding: Finding, flags: tuple[Flag, ...]) -> bytes:
     fields = name_fields(finding)
     fields["size"] = finding.size
     fields["inode"] = finding.inode
-    fields["flags"] = [flag._asdict() for flag in flags]
+    fields["flags"] = orjson.Fragment(_written(flags))
     return json_line(fields)
+
+
+@lru_cache(REMEMBERED)
+def _written(flags: tuple[Flag, ...]) -> bytes:
+    return orjson.dumps([flag._asdict() for flag in flags])

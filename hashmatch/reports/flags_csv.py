@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from hashmatch.reports.findings import Finding, Flag
+from hashmatch.reports.findings import REMEMBERED, Finding, Flag
 from hashmatch.reports.names import exact, shown, shown_text
 
 NAME: Final = "flags.csv"
@@ -27,7 +28,7 @@ def header_row() -> bytes:
     return _rows([COLUMNS])
 
 
-def flag_rows(finding: Finding, flags: Sequence[Flag]) -> bytes:
+def flag_rows(finding: Finding, flags: tuple[Flag, ...]) -> bytes:
     text = shown(finding.path)
     file = (
         harmless(text),
@@ -36,12 +37,17 @@ def flag_rows(finding: Finding, flags: Sequence[Flag]) -> bytes:
         str(finding.size),
         str(finding.inode),
     )
-    return _rows([(*file, *map(_cell, flag)) for flag in flags])
+    return _rows([(*file, *cells) for cells in _cells(flags)])
 
 
 def harmless(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_STARTS_A_FORMULA) else cell
+
+
+@lru_cache(REMEMBERED)
+def _cells(flags: tuple[Flag, ...]) -> list[tuple[str, ...]]:
+    return [tuple(map(_cell, flag)) for flag in flags]
 
 
 def _cell(value: str | None) -> str:

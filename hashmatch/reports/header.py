@@ -38,6 +38,7 @@ class ScanHeader:
         started, ended: with their time zone.
         status: `complete`, `incomplete` or `interrupted`.
         not_reached: names that an interrupted scan had listed and did not come to read.
+        first_flag_seconds: from the start until a match was first found; None where none was.
         options: what was asked for, by the name of the option.
         limits: what this scan cannot tell beside what no scan can, in sentences.
     """
@@ -51,6 +52,7 @@ class ScanHeader:
     ended: datetime
     status: str
     not_reached: int
+    first_flag_seconds: float | None
     options: Mapping[str, object]
     limits: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from typing import Final
 from hashmatch.outcomes import Outcome
 from hashmatch.reports import excluded, flags, flags_csv, not_examined, summary
 from hashmatch.reports.counts import FindingCounts, ReadingCounts
-from hashmatch.reports.findings import Finding, FlagNames, PinnedList
+from hashmatch.reports.findings import Finding, FlagNames, NoMatches, PinnedList
 from hashmatch.reports.header import ScanHeader
 from hashmatch.reports.output import ReportFile, write_last
 from hashmatch.reports.result_digest import ResultDigest
@@ -28,7 +28,11 @@ class Listed:
 
 
 def write_findings(
-    directory: Path, findings: Iterable[Finding], lists: Sequence[PinnedList], snapshot_id: str, expected: int
+    directory: Path,
+    findings: Iterable[Finding | NoMatches],
+    lists: Sequence[PinnedList],
+    snapshot_id: str,
+    expected: int,
 ) -> Listed:
     """Write the files that list findings, given in the order of their paths.
 
@@ -42,6 +46,10 @@ def write_findings(
         flag_table.write(flags_csv.header_row())
         names, counts, digest = FlagNames(lists), FindingCounts(), ResultDigest(snapshot_id)
         for finding in findings:
+            if isinstance(finding, NoMatches):
+                digest.add_no_matches(finding.lines)
+                counts.add_no_matches(len(finding.lines))
+                continue
             flagged = names.flags(finding.agreements)
             counts.add(finding, flagged)
             digest.add(finding, flagged)

@@ -16,7 +16,7 @@ from hashmatch.reports.header import ScanHeader, tool_versions
 from hashmatch.reports.names import shown_text
 
 NAME: Final = "report.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _LIMITS: Final = (
     "A match is a lead, not a finding: look at the file before relying on it.",
@@ -47,6 +47,7 @@ def summary(
         "snapshot": {"id": header.snapshot_id, "lists": [_list(each) for each in lists]},
         "started": _utc(header.started),
         "ended": _utc(header.ended),
+        "first_flag_seconds": header.first_flag_seconds,
         "options": dict(header.options),
         "tools": tool_versions(header.engine),
         "counts": counts_document(findings, reading, lists, header.not_reached),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 
 from hashmatch.errors import HashmatchError
 from hashmatch.evidence.source import SourceFacts
 from hashmatch.evidence.tree import Entry, Files
 from hashmatch.hashing.engine import FileResult
+from hashmatch.scan.batch import Answer, Batch
+from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.pools import Pool
 from hashmatch.scan.request import Progress, ScanProgress
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 
 _EVERY: Final = 0.1  # seconds between two words of progress
 
@@ -28,19 +29,24 @@ class Examination:
         self,
         source: SourceFacts,
         ledger: Ledger,
+        later: Later,
         links: HardLinks,
         pool: Pool,
         stopped: Callable[[], bool],
+        clock: Callable[[], datetime],
         progress: Progress,
     ) -> None:
         self._source = source
         self._ledger = ledger
+        self._later = later
         self._links = links
         self._pool = pool
         self._stopped = stopped
+        self._clock = clock
         self._progress = progress
         self._walked = False
         self._said = 0.0
+        self.first_flag: datetime | None = None
 
     def run(self, walk: Iterator[Files | Entry]) -> bool:
         """Examine everything the walk gives; return whether it was stopped before the end.
@@ -77,23 +83,34 @@ class Examination:
                 self._ledger.enter_entry(found)
                 continue
             self._ledger.listed += len(found.names)
-            yield Batch(found.directory, found.names, found.streams, defer_links=True)
+            if found.later:
+                self._later.put_off(found)
+                self._say()
+            else:
+                yield _batch(found)
         self._walked = True
+        for found in self._later.files():
+            if self._stopped():
+                return
+            yield _batch(found)
 
     def _enter(self, batch: Batch, results: list[FileResult]) -> None:
         prefix = batch.directory + b"/" if batch.directory else b""
         asked = len(batch.names)
         # Behind the results that were asked for stand those of alternate streams that were found on the way.
         self._ledger.listed += len(results) - asked
-        for number, result in enumerate(results):
-            path = prefix + result.name
-            if result.deferred:
-                self._links.put_off(path, result)
-            else:
-                is_stream = batch.streams or number >= asked
-                self._ledger.enter(self._ledger.judge(path, result, is_stream=is_stream))
+        read = [result for result in results[:asked] if not result.deferred]
+        if len(read) < asked:
+            for result in results[:asked]:
+                if result.deferred:
+                    self._links.put_off(prefix + result.name, result)
+        self._ledger.enter_batch(prefix, read, is_stream=batch.streams)
+        if len(results) > asked:
+            self._ledger.enter_batch(prefix, results[asked:], is_stream=True)
 
     def _say(self, *, now: bool = False) -> None:
+        if self.first_flag is None and self._ledger.matches:
+            self.first_flag = self._clock()
         clock = time.monotonic()
         if now or clock - self._said >= _EVERY:
             self._said = clock
@@ -109,6 +126,10 @@ class Examination:
                     self._source.used_bytes if whole else 0,
                 )
             )
+
+
+def _batch(files: Files) -> Batch:
+    return Batch(files.directory, files.names, files.streams, defer_links=True)
 
 
 @contextmanager

@@ -7,17 +7,19 @@ missing, a journal left behind shows how far its scan came.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Final, Self
 
 import orjson
 
-from hashmatch.reports.findings import Finding
-from hashmatch.scan.records import decode, encode
+from hashmatch.reports.findings import Finding, NoMatches
+from hashmatch.reports.result_digest import no_match_lines
+from hashmatch.scan.records import decode, encode, is_plain_no_match
 from hashmatch.scan.sorting import RUN_BYTES, SortedRuns
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NAME: Final = "journal"
 
 
@@ -32,7 +34,6 @@ class Journal:
         """
         header = orjson.dumps({"hashmatch": "journal", "format": FORMAT, **facts})
         self._runs = SortedRuns(os.path.join(directory, NAME), header, run_bytes=run_bytes)
-        self._put = self._runs.add
 
     def add(self, finding: Finding) -> None:
         """Take one finding.
@@ -40,15 +41,28 @@ class Journal:
         Raises:
             OutputUnusable: the disk does not take it.
         """
-        self._put(encode(finding))
+        self._runs.add(encode(finding))
 
-    def findings(self) -> Iterator[Finding]:
-        """Yield all findings by path.
+    def add_no_matches(self, prefix: bytes, files: Iterable[tuple[bytes, int]], *, is_stream: bool) -> None:
+        """Take files of one directory that match nothing, each by the rest of its path and its size.
+
+        Raises:
+            OutputUnusable: the disk does not take it.
+        """
+        self._runs.extend(no_match_lines(prefix, files, is_stream=is_stream))
+
+    def findings(self) -> Iterator[Finding | NoMatches]:
+        """Yield all findings by path; those that match nothing as many together as there are.
 
         Raises:
             OutputUnusable: what is read is not what was written.
         """
-        return map(decode, self._runs.merged())
+        for records in self._runs.stretches():
+            for plain, same in groupby(records, is_plain_no_match):
+                if plain:
+                    yield NoMatches(list(same))
+                else:
+                    yield from map(decode, same)
 
     def __len__(self) -> int:
         return self._runs.count

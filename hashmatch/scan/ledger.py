@@ -6,22 +6,31 @@ that was not interrupted they are equal, or something was skipped and there is n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
 from hashmatch.digests import Algorithm
 from hashmatch.errors import StoreError
 from hashmatch.evidence.streams import STREAMS_UNLISTED
 from hashmatch.evidence.tree import Entry
 from hashmatch.hashing.engine import FileResult
-from hashmatch.matching import KnownHashes, decide
+from hashmatch.matching import Agreement, decide
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
 from hashmatch.reports.counts import ReadingCounts
 from hashmatch.reports.findings import Finding
 from hashmatch.scan.journal import Journal
+from hashmatch.scan.request import PinnedSnapshot
+
+_NAME_AND_SIZE: Final = attrgetter("name", "size")
+_BYTES_READ: Final = attrgetter("bytes_read")
+_ATIME_RISKED: Final = attrgetter("atime_risked")
 
 
 class Ledger:
     """Used by one thread."""
 
-    def __init__(self, journal: Journal, known: KnownHashes, algorithms: tuple[Algorithm, ...]) -> None:
+    def __init__(self, journal: Journal, known: PinnedSnapshot, algorithms: tuple[Algorithm, ...]) -> None:
         self._journal = journal
         self._known = known
         self.algorithms = algorithms
@@ -56,28 +65,40 @@ class Ledger:
         self.matches += finding.outcome is Outcome.MATCH
         self.alternate_streams += finding.is_stream
 
+    def enter_batch(self, prefix: bytes, results: Sequence[FileResult], *, is_stream: bool) -> None:
+        """Enter what became of files, or streams, whose paths are their names behind `prefix`.
+
+        The findings are those that `judge` comes to for each; but the lists are asked about all files at once, and
+        what matches nothing, as most files do, is written together.
+
+        Raises:
+            AssertionError: the engine gave other digests than it was asked for.
+        """
+        self._count_reading(results)
+        unlisted: list[FileResult] = []
+        read: list[FileResult] = []
+        for result in results:
+            if result.failure is not None or not result.size:
+                self.enter(_without_content(prefix + result.name, result, is_stream=is_stream))
+            elif result.unlisted_size:
+                unlisted.append(result)
+            else:
+                read.append(result)
+        self._count_unlisted(unlisted)
+        no_matches = unlisted + self._look_up(prefix, read, is_stream=is_stream)
+        self._journal.add_no_matches(prefix, map(_NAME_AND_SIZE, no_matches), is_stream=is_stream)
+        self.files += len(no_matches)
+        self.alternate_streams += is_stream * len(no_matches)
+
     def judge(self, path: bytes, result: FileResult, *, is_stream: bool) -> Finding:
         """Decide what became of content that was read, or was meant to be, and count the reading."""
-        self.bytes_read += result.bytes_read
-        self._atime_risked += result.atime_risked
-        self._sparse += result.allocated < result.size
-        if result.failure is not None:
-            return _failed(path, result, result.failure, is_stream=is_stream)
-        if result.size == 0:
-            outcome, reason = Outcome.EXCLUDED, ExclusionReason.EMPTY
-            return Finding(path, is_stream, outcome, reason, None, None, 0, result.inode)
+        self._count_reading((result,))
+        if result.failure is not None or not result.size:
+            return _without_content(path, result, is_stream=is_stream)
         if result.unlisted_size:
-            self.no_match_by_size += 1
-            self._bytes_not_read += result.size
-            return Finding(path, is_stream, Outcome.NO_MATCH, None, None, None, result.size, result.inode)
-        try:
-            # strict: an engine that gave fewer digests than it was asked for must not make a `no_match`.
-            digests = dict(zip(self.algorithms, result.digests, strict=True))
-            agreements = decide(digests, result.size, self._known)
-        except StoreError:
-            return _failed(path, result, FailureReason.LOOKUP_FAILED, is_stream=is_stream)
-        outcome = Outcome.MATCH if agreements else Outcome.NO_MATCH
-        return Finding(path, is_stream, outcome, None, None, None, result.size, result.inode, agreements)
+            self._count_unlisted((result,))
+            return _finding(path, result, (), is_stream=is_stream)
+        return self._decide(path, result, is_stream=is_stream)
 
     def reading(self) -> ReadingCounts:
         return ReadingCounts(
@@ -90,7 +111,54 @@ class Ledger:
             self._bytes_not_read,
         )
 
+    def _count_reading(self, results: Sequence[FileResult]) -> None:
+        self.bytes_read += sum(map(_BYTES_READ, results))
+        self._atime_risked += sum(map(_ATIME_RISKED, results))
+        self._sparse += sum([result.allocated < result.size for result in results])
+
+    def _count_unlisted(self, results: Sequence[FileResult]) -> None:
+        self.no_match_by_size += len(results)
+        self._bytes_not_read += sum([result.size for result in results])
+
+    def _look_up(self, prefix: bytes, results: list[FileResult], *, is_stream: bool) -> list[FileResult]:
+        """Enter the files that may be listed, or cannot be looked up; return the others, which match nothing."""
+        digests = [result.digests for result in results]
+        if not {len(self.algorithms)}.issuperset(map(len, digests)):
+            raise AssertionError(f"expected {len(self.algorithms)} digests of every file, got another number")
+        try:
+            positions = set(self._known.candidates(self.algorithms, digests))
+        except StoreError:
+            for result in results:
+                self.enter(_failed(prefix + result.name, result, FailureReason.LOOKUP_FAILED, is_stream=is_stream))
+            return []
+        for position in positions:
+            result = results[position]
+            self.enter(self._decide(prefix + result.name, result, is_stream=is_stream))
+        return [result for n, result in enumerate(results) if n not in positions] if positions else results
+
+    def _decide(self, path: bytes, result: FileResult, *, is_stream: bool) -> Finding:
+        try:
+            # strict: an engine that gave fewer digests than it was asked for must not make a `no_match`.
+            digests = dict(zip(self.algorithms, result.digests, strict=True))
+            agreements = decide(digests, result.size, self._known)
+        except StoreError:
+            return _failed(path, result, FailureReason.LOOKUP_FAILED, is_stream=is_stream)
+        return _finding(path, result, agreements, is_stream=is_stream)
+
+
+def _without_content(path: bytes, result: FileResult, *, is_stream: bool) -> Finding:
+    """Return the finding of a file that could not be read or is empty."""
+    if result.failure is not None:
+        return _failed(path, result, result.failure, is_stream=is_stream)
+    return Finding(path, is_stream, Outcome.EXCLUDED, ExclusionReason.EMPTY, None, None, 0, result.inode)
+
 
 def _failed(path: bytes, result: FileResult, failure: FailureReason, *, is_stream: bool) -> Finding:
     outcome = Outcome.NOT_EXAMINED
     return Finding(path, is_stream, outcome, failure, result.errno, result.offset, result.size, result.inode)
+
+
+def _finding(path: bytes, result: FileResult, agreements: tuple[Agreement, ...], *, is_stream: bool) -> Finding:
+    if not agreements:
+        return Finding(path, is_stream, Outcome.NO_MATCH, None, None, None, result.size, 0)
+    return Finding(path, is_stream, Outcome.MATCH, None, None, None, result.size, result.inode, agreements)

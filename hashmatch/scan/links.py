@@ -1,8 +1,8 @@
 """Files with several names: read once, reported under each.
 
 The walk cannot hold on to every such file until its other names have come by, so the names are sorted on disk by
-(device, inode). Then each file is read by the first of its names, what came of it is sorted the same way, and both
-are joined. However many files there are, and however many names one has, memory stays the same.
+(device, inode, size). Then each file is read by the first of its names, what came of it is sorted the same way, and
+both are joined. However many files there are, and however many names one has, memory stays the same.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from hashmatch.errors import OutputUnusable
 from hashmatch.hashing.engine import FileResult
 from hashmatch.outcomes import FailureReason
 from hashmatch.reports.findings import Finding
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.records import decode, encode
 from hashmatch.scan.sorting import SortedRuns, grouped
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 
-_FILE: Final = struct.Struct(">QQ")  # device, inode
+# Device, inode, size. One inode has one size: where two differ, a driver gives one number to several files.
+_FILE: Final = struct.Struct(">QQQ")
 _READ: Final = b"\0"  # marks of findings: the content was read, or its size alone decided
 _BY_SIZE: Final = b"\1"
 
@@ -48,14 +48,14 @@ class HardLinks:
 
     def put_off(self, path: bytes, result: FileResult) -> None:
         """Take a name that the engine has deferred."""
-        self._names.add(_FILE.pack(result.device, result.inode) + path)
+        self._names.add(_file(result) + path)
 
     def read(self, examine: Examine, ledger: Ledger) -> Iterator[None]:
         """Have each file read by its first name; yields after each."""
         for batch, results in examine(self._first_names()):
             name = batch.names[0]
             file = self._under_way.pop(_joined(batch.directory, name))
-            if results[0].failure is None and _FILE.pack(results[0].device, results[0].inode) != file:
+            if results[0].failure is None and _file(results[0]) != file:
                 # The name has become another file's since it was listed; its content says nothing of the others'.
                 results = [results[0]._replace(failure=FailureReason.UNSTABLE)]
             for number, result in enumerate(results):
@@ -110,6 +110,10 @@ def _findings_by_file(findings: SortedRuns) -> Iterator[_Found]:
     for file, items in grouped(findings.merged(), _FILE.size):
         marked = [(item[_FILE.size :][:1], decode(item[_FILE.size + 1 :])) for item in items]
         yield _Found(file, [finding for _, finding in marked], sum(mark == _BY_SIZE for mark, _ in marked))
+
+
+def _file(result: FileResult) -> bytes:
+    return _FILE.pack(result.device, result.inode, result.size)
 
 
 def _joined(directory: bytes, name: bytes) -> bytes:

@@ -68,11 +68,12 @@ class ScanRequest:
         source: the directory the evidence is mounted on.
         output: a new or empty directory.
         digests: algorithms to compute; None for all that the pinned lists can use.
-        workers: threads or processes that read.
+        workers: how many threads or processes read; None for as many as fit the device (`scan.readers`).
         engine: which one hashes.
         allow_writable: why a source that can be written to is scanned all the same.
         cross_mounts: go into file systems mounted inside the source.
         max_file_size: bytes; larger files are not read, and the report says which; None for no limit.
+        first: patterns of what is read before all else (`evidence.likely`), and names of ready sets.
         skip_by_size: do not read files of a size that no entry of any pinned list has.
         kept_outside: further places that are written to and must not lie beneath the source (the store).
     """
@@ -81,11 +82,12 @@ class ScanRequest:
     output: Path
     case: CaseFields = field(default_factory=CaseFields)
     digests: tuple[Algorithm, ...] | None = None
-    workers: int = 1
+    workers: int | None = None
     engine: EngineChoice = EngineChoice.AUTO
     allow_writable: str | None = None
     cross_mounts: bool = False
     max_file_size: int | None = None
+    first: tuple[str, ...] = ()
     skip_by_size: bool = False
     kept_outside: tuple[Path, ...] = ()
 

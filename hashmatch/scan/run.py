@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from hashmatch.digests import Algorithm
 from hashmatch.errors import UsageError
+from hashmatch.evidence.likely import Likely
 from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.outside import check_outside
 from hashmatch.evidence.source import SourceFacts, check_source
@@ -25,9 +26,12 @@ from hashmatch.scan.algorithms import choose
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.examiner import OpenEvidence
 from hashmatch.scan.journal import Journal
+from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.pools import open_pool
+from hashmatch.scan.readers import readers
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
 from hashmatch.scan.source import source_document, source_warnings
 from hashmatch.scan.stopping import stopping_on_signals
@@ -60,7 +64,7 @@ def scan(
         request: what a person asks for.
         snapshot: stays open until the scan is over.
         started: when; for the report.
-        clock: asked once, for the end.
+        clock: asked at the first match and at the end.
         progress: told about ten times a second.
         stopped: asked between steps.
 
@@ -71,25 +75,28 @@ def scan(
         StoreDamaged: the lists do not answer as they should; nor is there one then.
         HashmatchError: this process or its workers cannot go on; nor is there one then.
     """
-    source, rules = _checked(request, snapshot)
+    plan = _checked(request, snapshot)
+    source = plan.source
     facts = {"source": source.path, "snapshot": snapshot.snapshot_id, "started": started.isoformat()}
     with Journal(request.output, facts) as journal, stopping_on_signals() as signalled:
-        ledger = Ledger(journal, snapshot, rules.algorithms)
-        engine, ended_early = _examine(request, source, rules, ledger, lambda: signalled() or stopped(), progress)
+        ledger = Ledger(journal, snapshot, plan.rules.algorithms)
+        examined = _examine(plan, ledger, lambda: signalled() or stopped(), clock, progress)
         # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
         snapshot.check_canaries()
-        listed = write_findings(request.output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
+        findings = one_entry_a_path(journal.findings())
+        listed = write_findings(request.output, findings, snapshot.lists, snapshot.snapshot_id, len(journal))
         header = ScanHeader(
             case=request.case,
             source=source_document(source, request.allow_writable),
             source_warnings=tuple(source_warnings(source, request.allow_writable)),
             snapshot_id=snapshot.snapshot_id,
-            engine=engine,
+            engine=examined.engine,
             started=started,
             ended=clock(),
-            status=_status(listed.counts, ended_early=ended_early),
+            status=_status(listed.counts, ended_early=examined.ended_early),
             not_reached=ledger.not_reached,
-            options=_options(request, rules.algorithms),
+            first_flag_seconds=_seconds(started, examined.first_flag),
+            options=_options(plan),
             limits=(SKIPPED_BY_SIZE,) if request.skip_by_size else (),
         )
         report = write_summary(request.output, header, snapshot.lists, listed, ledger.reading())
@@ -110,35 +117,60 @@ def check_places(request: ScanRequest) -> SourceFacts:
     return source
 
 
-def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> tuple[SourceFacts, ReadRules]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a request is carried out, now that it is known to make sense."""
+
+    request: ScanRequest
+    source: SourceFacts
+    rules: ReadRules
+    workers: int
+    likely: Likely
+
+
+class _Examined(NamedTuple):
+    """The engine that the evidence was read with, whether that ended early, and when the first match was found."""
+
+    engine: str
+    ended_early: bool
+    first_flag: datetime | None
+
+
+def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> _Plan:
     """Make sure that the scan can be done before anything is written, then make the output directory."""
-    if request.workers < 1:
+    if request.workers is not None and request.workers < 1:
         raise UsageError(f"workers: expected 1 or more, got {request.workers}")
     use_native(request.engine)
+    likely = Likely(request.first)
     source = check_places(request)
     algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
     sizes = snapshot.sizes() if request.skip_by_size else None
     snapshot.check_canaries()
     prepare(request.output)
-    return source, ReadRules(algorithms, max_bytes=request.max_file_size, sizes=sizes)
+    rules = ReadRules(algorithms, max_bytes=request.max_file_size, sizes=sizes)
+    workers = readers(request.workers, rotational=source.rotational)
+    return _Plan(request, source, rules, workers, likely)
 
 
 def _examine(
-    request: ScanRequest,
-    source: SourceFacts,
-    rules: ReadRules,
-    ledger: Ledger,
-    stopped: Callable[[], bool],
-    progress: Progress,
-) -> tuple[str, bool]:
-    """Read the evidence; return the engine it was read with, and whether that ended early."""
-    open_evidence = OpenEvidence.of(source, rules, cross_mounts=request.cross_mounts)
+    plan: _Plan, ledger: Ledger, stopped: Callable[[], bool], clock: Callable[[], datetime], progress: Progress
+) -> _Examined:
+    """Read the evidence."""
+    source, output, cross_mounts = plan.source, plan.request.output, plan.request.cross_mounts
+    open_evidence = OpenEvidence.of(source, plan.rules, cross_mounts=cross_mounts)
     root = open_root(source.path_bytes)
     try:
-        with HardLinks(request.output) as links, open_pool(open_evidence, request.workers, request.engine) as pool:
-            examination = Examination(source, ledger, links, pool, stopped, progress)
-            ended_early = examination.run(walk(root, cross_mounts=request.cross_mounts, ntfs=source.ntfs))
-            return pool.engine(), ended_early
+        found = walk(
+            root, cross_mounts=cross_mounts, ntfs=source.ntfs, likely=plan.likely, by_inode=source.rotational is True
+        )
+        with (
+            Later(output) as later,
+            HardLinks(output) as links,
+            open_pool(open_evidence, plan.workers, plan.request.engine, rotational=source.rotational is True) as pool,
+        ):
+            examination = Examination(source, ledger, later, links, pool, stopped, clock, progress)
+            ended_early = examination.run(found)
+            return _Examined(pool.engine(), ended_early, examination.first_flag)
     finally:
         os.close(root)
 
@@ -149,15 +181,22 @@ def _status(counts: FindingCounts, *, ended_early: bool) -> str:
     return "incomplete" if counts.outcomes[Outcome.NOT_EXAMINED] else "complete"
 
 
-def _options(request: ScanRequest, algorithms: tuple[Algorithm, ...]) -> dict[str, object]:
+def _seconds(started: datetime, moment: datetime | None) -> float | None:
+    return None if moment is None else round((moment - started).total_seconds(), 3)
+
+
+def _options(plan: _Plan) -> dict[str, object]:
+    request = plan.request
     return {
         "output": shown(os.fsencode(request.output)),
-        "digests": [algorithm.label for algorithm in algorithms],
+        "digests": [algorithm.label for algorithm in plan.rules.algorithms],
         "digests_asked": request.digests is not None,
-        "workers": request.workers,
+        "workers": plan.workers,
+        "workers_asked": request.workers is not None,
         "engine": str(request.engine),
         "allow_writable": request.allow_writable,
         "cross_mounts": request.cross_mounts,
         "max_file_size": request.max_file_size,
+        "first": [shown(os.fsencode(pattern)) for pattern in request.first],
         "skip_by_size": request.skip_by_size,
     }

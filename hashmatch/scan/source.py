@@ -20,6 +20,7 @@ def source_document(source: SourceFacts, allow_writable: str | None) -> dict[str
         "mount_source": source.mount_source,
         "mount_options": list(source.mount_options),
         "super_options": list(source.super_options),
+        "rotational": source.rotational,
         "devices": [device._asdict() for device in source.devices],
         "read_only": source.read_only,
         "writable": list(source.writable),

@@ -206,6 +206,8 @@ class _Ledger:
             algorithm = ALL_ALGORITHMS[number // PARTITIONS_PER_ALGORITHM]
             self._root.update(partition.digest)
             self._tally.duplicates += partition.duplicates
+            if partition.divided:
+                self._tally.notes["digest_in_several_categories"] += partition.divided
             if len(partition):
                 self._tally.digests[algorithm.label] += len(partition)
                 self._candidates.append(next(iter(partition)))

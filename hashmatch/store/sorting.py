@@ -34,6 +34,7 @@ PARTITIONS: Final = len(ALL_ALGORITHMS) * PARTITIONS_PER_ALGORITHM
 _POSTING_AT: Final = KEY_SIZE + FINGERPRINT_SIZE
 _FLAGS_AT: Final = _POSTING_AT + FLAGS_OFFSET
 _SHORT_END: Final = _POSTING_AT + SHORT_SIZE
+_CATEGORY: Final = slice(FLAGS_OFFSET + 1, SHORT_SIZE)
 _LONG_END: Final = _POSTING_AT + LONG_SIZE
 
 
@@ -169,6 +170,7 @@ class SortedPartition:
         lengths: bytes of each value where they differ.
         digest: of the partition, as `partition_digest` gives it.
         duplicates: entries that were said before.
+        divided: digests that stand under more than one category.
     """
 
     keys: bytes
@@ -177,6 +179,7 @@ class SortedPartition:
     lengths: array[int]
     digest: bytes
     duplicates: int
+    divided: int
 
     def __len__(self) -> int:
         return len(self.keys) // KEY_SIZE
@@ -218,15 +221,15 @@ def _sort_plain(content: bytes) -> SortedPartition | None:
     keys = octets[order, :KEY_SIZE].tobytes()
     values = octets[order, _POSTING_AT : _POSTING_AT + width].tobytes()
     digest = partition_digest(len(records), keys, values)
-    return SortedPartition(keys, values, width, array("I"), digest, 0)
+    return SortedPartition(keys, values, width, array("I"), digest, 0, 0)
 
 
 def _sort_thoroughly(content: bytes) -> SortedPartition:
     records = sorted(content[at : at + RECORD_SIZE] for at in range(0, len(content), RECORD_SIZE))
-    keys, values, duplicates = _merge(records)
+    keys, values, duplicates, divided = _merge(records)
     joined_keys, joined_values = b"".join(keys), b"".join(values)
     digest = partition_digest(len(keys), joined_keys, joined_values)
-    return SortedPartition(joined_keys, joined_values, 0, array("I", map(len, values)), digest, duplicates)
+    return SortedPartition(joined_keys, joined_values, 0, array("I", map(len, values)), digest, duplicates, divided)
 
 
 def partition_digest(count: int, keys: bytes, values: bytes) -> bytes:
@@ -250,10 +253,10 @@ def _read(slices: Sequence[Slice]) -> Iterator[bytes]:
             os.close(descriptor)
 
 
-def _merge(records: Sequence[bytes]) -> tuple[list[bytes], list[bytes], int]:
+def _merge(records: Sequence[bytes]) -> tuple[list[bytes], list[bytes], int, int]:
     keys: list[bytes] = []
     values: list[bytes] = []
-    duplicates = 0
+    duplicates = divided = 0
     for key, group in groupby(records, key=lambda record: record[:KEY_SIZE]):
         postings: list[bytes] = []
         said: set[bytes] = set()
@@ -267,9 +270,10 @@ def _merge(records: Sequence[bytes]) -> tuple[list[bytes], list[bytes], int]:
             said.add(statement)
             postings.append(record[_POSTING_AT : _LONG_END if record[_FLAGS_AT] & SIZED else _SHORT_END])
         postings.sort()
+        divided += len(postings) > 1 and len({posting[_CATEGORY] for posting in postings}) > 1
         keys.append(key)
         values.append(_join(postings))
-    return keys, values, duplicates
+    return keys, values, duplicates, divided
 
 
 def _is_first_digest(record: bytes) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ import pytest
 from hashmatch.digests import Algorithm
 from hashmatch.errors import SourceUnusable
 from hashmatch.evidence.opening import open_root
+from hashmatch.evidence.queue import EvidenceQueue
 from hashmatch.evidence.reader import EvidenceReader
 from hashmatch.evidence.source import check_source
 from hashmatch.evidence.streams import list_streams
 from hashmatch.evidence.tree import Files, walk
 from hashmatch.hashing.engine import FileResult, ReadRules
+from hashmatch.hashing.native import NativeEngine, is_available
 from hashmatch.hashing.portable import PortableEngine
 from hashmatch.outcomes import ExclusionReason, FailureReason
 from tests.evidence.mounting import loop, mounted, mounted_ntfs, needs_mounts, needs_ntfs, ntfs_image
@@ -55,8 +58,39 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield attached
 
 
-def scanned(root: Path, rules: ReadRules = RULES) -> dict[bytes, FileResult]:
-    """Walk and read like a scan with one worker."""
+def batch_by_batch(reader: EvidenceReader, files: Files, rules: ReadRules) -> list[FileResult]:
+    """Read as a worker process does."""
+    return reader.examine(PortableEngine(), files, rules)
+
+
+def queued(reader: EvidenceReader, files: Files, rules: ReadRules) -> list[FileResult]:
+    """Read through an engine that takes many batches at a time."""
+    with closing(NativeEngine(rules, threads=2)) as engine:
+        queue = EvidenceQueue(reader, engine)
+        queue.submit(7, files, rules)
+        asked: list[FileResult] = []
+        streams: list[FileResult] = []
+        while len(asked) < len(files.names):
+            for owner, count, results in queue.take(len(files.names), 1.0):
+                assert owner == 7
+                asked += results[:count]
+                streams += results[count:]
+    assert {result.name for result in asked} == set(files.names)
+    return sorted(asked, key=lambda result: files.names.index(result.name)) + streams
+
+
+Reading = Callable[[EvidenceReader, Files, ReadRules], list[FileResult]]
+
+
+@pytest.fixture(params=["batch by batch", "queued"])
+def read(request: pytest.FixtureRequest) -> Reading:
+    if request.param == "queued" and not is_available():
+        pytest.skip("needs a C compiler")
+    return queued if request.param == "queued" else batch_by_batch
+
+
+def scanned(read: Reading, root: Path, rules: ReadRules = RULES) -> dict[bytes, FileResult]:
+    """Walk and read like a scan."""
     facts = check_source(root)
     assert facts.ntfs
     results: dict[bytes, FileResult] = {}
@@ -64,7 +98,7 @@ def scanned(root: Path, rules: ReadRules = RULES) -> dict[bytes, FileResult]:
     with EvidenceReader(facts.path_bytes, facts.identity, ntfs=facts.ntfs) as reader:
         for item in walk(descriptor, ntfs=facts.ntfs):
             if isinstance(item, Files):
-                for result in reader.examine(PortableEngine(), item, rules):
+                for result in read(reader, item, rules):
                     assert results.setdefault(os.path.join(item.directory, result.name), result) is result
     os.close(descriptor)
     return results
@@ -75,22 +109,22 @@ def sha256(content: bytes) -> tuple[bytes, ...]:
 
 
 @needs_ntfs
-def test_streams_are_examined_like_files(device: Path, tmp_path: Path) -> None:
+def test_streams_are_examined_like_files(read: Reading, device: Path, tmp_path: Path) -> None:
     """Content, streams of files, of a directory and of the root: each has its own right digest."""
     expected = {name: sha256(content) for name, content in (CONTENT | ON_DIRECTORIES).items()}
     expected[b"dir/h"] = expected[b"plain"]
     with mounted_ntfs(device, tmp_path / "m") as root:
-        results = scanned(root)
+        results = scanned(read, root)
         assert check_source(root).streams_covered
     assert {name: result.digests for name, result in results.items()} == expected
     assert not [result for result in results.values() if result.failure]
 
 
 @needs_ntfs
-def test_streams_that_cannot_be_opened_are_known(device: Path, tmp_path: Path) -> None:
+def test_streams_that_cannot_be_opened_are_known(read: Reading, device: Path, tmp_path: Path) -> None:
     """Mounted by default, files are read and every stream is streams_unreadable, not vanished."""
     with mounted_ntfs(device, tmp_path / "m", "ro") as root:
-        results = scanned(root)
+        results = scanned(read, root)
         assert not check_source(root).streams_covered
     assert set(results) == set(CONTENT | ON_DIRECTORIES) | {b"dir/h"}
     for name, result in results.items():
@@ -100,27 +134,27 @@ def test_streams_that_cannot_be_opened_are_known(device: Path, tmp_path: Path) -
 
 
 @needs_ntfs
-def test_streams_that_cannot_be_known_are_a_fact_of_the_source(device: Path, tmp_path: Path) -> None:
+def test_streams_that_cannot_be_known_are_a_fact_of_the_source(read: Reading, device: Path, tmp_path: Path) -> None:
     """With streams_interface=none the facts say that streams are not covered; files are read."""
     with mounted_ntfs(device, tmp_path / "m", "ro,streams_interface=none") as root:
-        results = scanned(root)
+        results = scanned(read, root)
         assert not check_source(root).streams_covered
     assert not [name for name in results if b":" in name]
 
 
 @needs_ntfs
-def test_system_files_shown_do_not_break_the_walk(device: Path, tmp_path: Path) -> None:
+def test_system_files_shown_do_not_break_the_walk(read: Reading, device: Path, tmp_path: Path) -> None:
     """With show_sys_files, $MFT (whose inode number is 0) and its kin are entries like others, streams included."""
     with mounted_ntfs(device, tmp_path / "m", "ro,show_sys_files,streams_interface=windows") as root:
-        results = scanned(root)
+        results = scanned(read, root)
     assert {b"$MFT", b"$Secure:$SDS", b"f:one"} <= set(results)
 
 
 @needs_ntfs
-def test_deferred_files_bring_their_streams_when_read(device: Path, tmp_path: Path) -> None:
+def test_deferred_files_bring_their_streams_when_read(read: Reading, device: Path, tmp_path: Path) -> None:
     """A file put off has no stream results yet; a stream is never itself put off."""
     with mounted_ntfs(device, tmp_path / "m") as root:
-        results = scanned(root, ReadRules((Algorithm.SHA256,), defer_links=True))
+        results = scanned(read, root, ReadRules((Algorithm.SHA256,), defer_links=True))
     assert {name for name, result in results.items() if result.deferred} == {b"plain", b"dir/h"}
     assert results[b"f:one"].digests == sha256(CONTENT[b"f:one"])
 
@@ -158,22 +192,22 @@ def reader_of(root: Path, *, cross_mounts: bool = False) -> EvidenceReader:
     return EvidenceReader(os.fsencode(root), (status.st_dev, status.st_ino), cross_mounts=cross_mounts)
 
 
-def test_every_name_of_a_lost_directory_has_a_result(tmp_path: Path) -> None:
+def test_every_name_of_a_lost_directory_has_a_result(read: Reading, tmp_path: Path) -> None:
     """A directory that is gone, or became a link, before its batch is read: no name is lost."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real/a").write_bytes(b"abc")
     (tmp_path / "link").symlink_to("real")
     with reader_of(tmp_path) as reader:
-        gone = reader.examine(PortableEngine(), Files(b"gone", (b"a", b"b")), RULES)
-        link = reader.examine(PortableEngine(), Files(b"link", (b"a",)), RULES)
-        sound = reader.examine(PortableEngine(), Files(b"real", (b"a",)), RULES)
+        gone = read(reader, Files(b"gone", (b"a", b"b")), RULES)
+        link = read(reader, Files(b"link", (b"a",)), RULES)
+        sound = read(reader, Files(b"real", (b"a",)), RULES)
     assert [(r.name, r.failure) for r in gone] == [(b"a", FailureReason.VANISHED), (b"b", FailureReason.VANISHED)]
     assert [(r.failure, r.digests) for r in link] == [(FailureReason.UNSTABLE, ())]
     assert sound[0].digests == sha256(b"abc")
 
 
 @needs_mounts
-def test_file_bound_over_a_file_is_not_read(tmp_path: Path) -> None:
+def test_file_bound_over_a_file_is_not_read(read: Reading, tmp_path: Path) -> None:
     """A single file of another file system mounted over one of the evidence is seen by its device."""
     (tmp_path / "root").mkdir()
     (tmp_path / "root/f").write_bytes(b"evidence")
@@ -181,8 +215,8 @@ def test_file_bound_over_a_file_is_not_read(tmp_path: Path) -> None:
         (other / "f").write_bytes(b"foreign")
         with mounted(other / "f", tmp_path / "root" / "f", None, "bind"):
             with reader_of(tmp_path / "root") as reader:
-                (kept,) = reader.examine(PortableEngine(), Files(b"", (b"f",)), RULES)
+                (kept,) = read(reader, Files(b"", (b"f",)), RULES)
             with reader_of(tmp_path / "root", cross_mounts=True) as reader:
-                (crossed,) = reader.examine(PortableEngine(), Files(b"", (b"f",)), RULES)
+                (crossed,) = read(reader, Files(b"", (b"f",)), RULES)
     assert (kept.failure, kept.errno) == (FailureReason.UNSTABLE, errno.EXDEV)
     assert crossed.digests == sha256(b"foreign")

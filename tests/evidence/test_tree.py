@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from hashmatch.errors import SourceUnusable
+from hashmatch.evidence.batches import BATCH
 from hashmatch.evidence.opening import open_root
-from hashmatch.evidence.tree import BATCH, Entry, Files, walk
+from hashmatch.evidence.tree import Entry, Files, walk
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
 from tests.evidence.mounting import as_nobody, bound, ext4_image, loop, mounted, needs, needs_mounts, needs_root, run
 from tests.evidence.test_opening import make_chain

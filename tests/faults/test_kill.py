@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hashmatch.config import Settings
+from tests.integration.processes import wait_for
 from tests.madeup import command, digests, figures, import_words, missed, take_in, write_list
 
 from .harness import Trial, counted, injected, killed, needs_strace
@@ -58,9 +59,9 @@ def test_killed_at_every_system_call_that_changes_the_disk(tmp_path: Path) -> No
             if not killed(done):
                 assert done.returncode == 0, done.stderr
                 break
-            began = time.monotonic()
+            began = time.process_time()  # a busy machine must not pass for a slow recovery
             state = trial.state(settings)
-            longest = max(longest, time.monotonic() - began)
+            longest = max(longest, time.process_time() - began)
             committed = trial.goes_on(settings) and state == "old"
             states["old, the new one whole beside it" if committed else state] += 1
             points += 1
@@ -105,8 +106,8 @@ def test_killed_with_worker_processes(tmp_path: Path) -> None:
         words = command(settings, *import_words(large, f"list{number}", "1", "--workers", "2"))
         states["finished"] += not kill_after(words, chance.uniform(0.2, 1.0) * whole)
         states["old list kept"] += missed(settings, listed[::1000]) == 0
-        time.sleep(0.2)  # a worker needs a moment to be told that its parent is dead
-        assert processes_with(str(settings.store)) == []
+        # A worker needs a moment to be told that its parent is dead.
+        wait_for(lambda: not processes_with(str(settings.store)))
     take_in(settings, tmp_path / "old", release="last")
     assert list((settings.store / "staging").glob("*")) == []
     assert [path.name for path in (settings.store / "views").iterdir()] == ["lock"]

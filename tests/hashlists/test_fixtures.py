@@ -92,6 +92,18 @@ def test_nsrl_text() -> None:
     whole = read(FIXTURES / "NSRLFile.txt", list_type=ListType.KNOWN)
     assert [entry.digests for entry in whole.entries] == expected(MD5, SHA1)
     assert {entry.size for entry in whole.entries} == {17}
+    assert "SpecialCode" not in whole.dropped
+
+
+def test_nsrl_text_says_what_is_malicious() -> None:
+    """The special code of an entry is its category: a list of known files holds hacking tools and malicious code."""
+    marked = [None, None, None, None, Category("NSRL SpecialCode", "M")]
+    whole = read(FIXTURES / "NSRLFile.txt", list_type=ListType.KNOWN)
+    assert [entry.category for entry in whole.entries] == marked
+    named = read(FIXTURES / "NSRLFile.txt", list_type=ListType.KNOWN, scheme="lab")
+    assert named.entries[4].category == Category("lab", "M")
+    with pytest.raises(UsageError):
+        read(FIXTURES / "NSRLFile.txt", list_type=ListType.KNOWN, scheme="lab", category="x")
 
 
 @pytest.mark.parametrize(("flavour", "count"), [("minimal", 4), ("full", 5)])

@@ -155,10 +155,18 @@ def test_bad_records(tmp_path: Path, record: str) -> None:
 
 def test_a_size_of_zero_is_not_known(tmp_path: Path) -> None:
     """An exporter's 0 must not contradict every file with that digest."""
-    whole = read_text(tmp_path, document([media(MediaSize=0, Category=0), media(Category="A", MediaSize="")]))
+    whole = read_text(tmp_path, document([media(MediaSize=0, Category=0), media(MediaID=2, Category="A")]))
     assert [entry.size for entry in whole.entries] == [None, None]
     assert [entry.category for entry in whole.entries] == [Category("VICS/UK", "0"), Category("VICS/UK", "A")]
     assert whole.notes == {"no_sha1": 2, "zero_size": 1}
+
+
+def test_media_ids_that_repeat_are_counted(tmp_path: Path) -> None:
+    """As numbers or as strings, but not NIST's 0 for none; every record is taken in all the same."""
+    ids: list[Any] = [5, 7, "5", 5, 0, 0, "0", None, "A-5", "A-5", 5.5, 5.5]
+    whole = read_text(tmp_path, document([media(MediaID=media_id) for media_id in ids]))
+    assert whole.notes == {"no_category": 12, "no_sha1": 12, "duplicate_media_id": 2}
+    assert len(whole.entries) == 12
 
 
 def test_names_of_dropped_fields_are_bounded(tmp_path: Path) -> None:

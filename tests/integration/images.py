@@ -37,6 +37,13 @@ _KERNEL: Final = {
     "iso9660": ("iso9660", "ro"),
     "hfsplus": ("hfsplus", "ro"),
 }
+_FUSE: Final = {
+    "ntfs": "ntfs-3g -o ro,streams_interface=windows {} {}",
+    "exfat": "mount.exfat-fuse -o ro {} {}",
+    "vfat": "fusefat -o ro {} {}",
+    "apfs": "fsapfsmount -X ro {} {}",
+    "iso9660": "fuseiso -n {} {} -o ro",
+}
 
 
 @contextmanager
@@ -121,26 +128,34 @@ def volume_mounted(raw: Path, offset: int, where: Path) -> Iterator[Path]:
 @contextmanager
 def device_mounted(device: Path, where: Path) -> Iterator[Path]:
     """Mount what is on a read-only device with the driver there is for it, as the README says to."""
-    kind = _file_system(device)
     where.mkdir(exist_ok=True)
-    if kind == "ntfs":
-        command = ["ntfs-3g", "-o", "ro,streams_interface=windows", str(device), str(where)]
-    elif kind == "exfat":
-        command = ["mount.exfat-fuse", "-o", "ro", str(device), str(where)]
-    elif kind == "vfat":
-        command = ["fusefat", "-o", "ro", str(device), str(where)]
-    elif kind in _KERNEL:
-        fs_type, options = _KERNEL[kind]
-        command = ["mount", "-t", fs_type, "-o", options, str(device), str(where)]
-    else:
-        pytest.skip(f"no driver for {kind or 'what is on it'}")
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"needs {command[0]}")
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode and "unknown filesystem type" in done.stderr:
-        pytest.skip(f"this kernel has no {kind}")
-    assert done.returncode == 0, done.stderr
+    _mount(_file_system(device), device, where)
     try:
         yield where
     finally:
         again(["umount", str(where)])
+
+
+def _mount(kind: str, device: Path, where: Path) -> None:
+    """Mount by the kernel's driver; by one in user space where this kernel has none."""
+    if kind in _KERNEL:
+        fs_type, options = _KERNEL[kind]
+        done = _tried("mount", "-t", fs_type, "-o", options, device, where)
+        if "unknown filesystem type" not in done.stderr:
+            assert done.returncode == 0, done.stderr
+            return
+        if kind not in _FUSE:
+            pytest.skip(f"this kernel has no {kind}, and there is no driver in user space")
+    elif kind not in _FUSE:
+        pytest.skip(f"no driver for {kind or 'what is on it'}")
+    program, *words = _FUSE[kind].split()
+    if shutil.which(program) is None:
+        pytest.skip(f"needs {program}")
+    places = iter((device, where))
+    done = _tried(program, *(next(places) if word == "{}" else word for word in words))
+    assert done.returncode == 0, done.stderr
+
+
+def _tried(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run what mounts, and keep its complaint."""
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)

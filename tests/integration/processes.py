@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -40,7 +41,32 @@ def _has_open(process: int, path: str) -> bool:
         return False
 
 
-def wait_for(question: Callable[[], Answer], seconds: float = 60) -> Answer:
+def at_rest(process: int, but_for: int) -> bool:
+    """Tell whether all threads of a family but for so many wait for something, each time they are looked at."""
+    for _ in range(10):
+        tasks = [task for member in family(process) for task in Path(f"/proc/{member}/task").glob("*")]
+        if sum(_state(task) not in "SZX" for task in tasks) > but_for:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _state(task: Path) -> str:
+    """Return the letter of proc_pid_stat(5): R runs or would, D waits for a disk, S waits for something else."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def takes_by_default(process: int, number: signal.Signals) -> bool:
+    """Tell whether a process does with a signal what the system does, and has no handler of its own."""
+    caught = re.search(r"^SigCgt:\s+(\w+)", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    assert caught
+    return not int(caught[1], 16) >> (number - 1) & 1
+
+
+def wait_for(question: Callable[[], Answer], seconds: float = 600) -> Answer:
     """Ask until the answer is not empty."""
     end = time.monotonic() + seconds
     while not (answer := question()):

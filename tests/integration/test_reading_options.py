@@ -42,3 +42,22 @@ def test_skip_by_size_is_refused_where_sizes_are_missing(desk: Desk, evidence: P
     assert done.returncode == 2
     assert b"list sized release 1 gives no size for 1 of its 2 entries" in done.stderr
     assert not desk.output().exists()
+
+
+def test_likely_files_first_is_the_same_result(desk: Desk, evidence: Path) -> None:
+    """Ready sets and patterns together; the report names them, and the summary tells the time to the first flag."""
+    make_files(evidence, 600)
+    (evidence / "d00001" / "DCIM").mkdir()
+    (evidence / "d00001" / "DCIM" / "listed").write_bytes(b"listed content")
+    desk.list_digests([sha256(evidence / "d00001" / "DCIM" / "listed")])
+    plain = desk.scan(evidence, *WRITABLE)
+    output = desk.output()
+    done = desk.run("scan", evidence, "--output", output, "--first", "pictures", "--first", "d*/*7", *WRITABLE)
+    assert done.returncode == 0, done.stderr.decode()
+    first = type(plain)(output)
+    assert first.digest == plain.digest
+    assert first.document["options"]["first"] == ["pictures", "d*/*7"]
+    for report in (plain, first):
+        assert 0 < report.document["first_flag_seconds"] < 600
+    assert f"first flag after {first.document['first_flag_seconds']:.1f} s" in done.stdout.decode()
+    assert desk.run("scan", evidence, "--output", desk.output(), "--first", "", *WRITABLE).returncode == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import os
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,11 +22,11 @@ from hashmatch.matching import Agreement
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome, Strength
 from hashmatch.reports import flags, flags_csv
 from hashmatch.reports.counts import FindingCounts, ReadingCounts
-from hashmatch.reports.findings import Finding, FlagNames
+from hashmatch.reports.findings import Finding, FlagNames, NoMatches
 from hashmatch.reports.header import CaseFields, ScanHeader
 from hashmatch.reports.output import ReportFile, prepare, write_last
 from hashmatch.reports.report import Listed, write_findings, write_summary
-from hashmatch.reports.result_digest import ResultDigest
+from hashmatch.reports.result_digest import ResultDigest, line, no_match_lines
 from tests.scan.dict_snapshot import DictList
 
 LISTS = [
@@ -133,6 +134,7 @@ def header(**changes: Any) -> ScanHeader:
         "ended": datetime(2024, 1, 2, 4, 0, 0, tzinfo=UTC),
         "status": "incomplete",
         "not_reached": 0,
+        "first_flag_seconds": 1.5,
         "options": {"workers": 2},
     }
     return ScanHeader(**{**facts, **changes})
@@ -194,7 +196,37 @@ def test_the_result_digest_leaves_out_what_one_mount_decides() -> None:
 
 def test_the_form_of_the_result_digest_is_fixed() -> None:
     """A report made today must be comparable with one of next year; change the form's number if this changes."""
-    assert digest(FINDINGS) == "9275847499da82f348a1b53085738132cae0d91f2ec53d2dc08a600af88635eb"
+    lines = (
+        b'["hashmatch result 2","' + b"5" * 64 + b'"]\n',
+        b"bad\0entry not_examined read_failed 9000 -\n",
+        b"empty\0entry excluded empty 0 -\n",
+        b'f:s\0stream match - 3 [["notable-1","2024-01","notable","vics","2","conflict"]]\n',
+        b"n\0entry no_match - 5 -\n",
+        b'x\0entry match - 5 [["known-1","7","known",null,null,"weak_only"],',
+        b'["notable-1","2024-01","notable","vics","1","strong"],["notable-1","2024-01","notable","vics","2","strong"]]\n',
+    )
+    assert digest(FINDINGS) == hashlib.sha256(b"".join(lines)).hexdigest()
+    assert digest(FINDINGS) == "d200db29dd33b44f509bcdf7aef41a1c04f29fe38d7a90456afb046ea2bf88c4"
+
+
+def test_what_matches_nothing_may_come_together(tmp_path: Path) -> None:
+    """Counts and result digest are those of findings that come one by one."""
+    plain = [no_match(b"m/%d" % n, size=n + 1) for n in range(3)]
+    together = NoMatches(no_match_lines(b"m/", [(b"%d" % n, n + 1) for n in range(3)], is_stream=False))
+    forms: dict[str, list[Finding | NoMatches]] = {"one": [FAILED, *plain, BOTH], "many": [FAILED, together, BOTH]}
+    results = []
+    for name, findings in forms.items():
+        (tmp_path / name).mkdir()
+        results.append(write_findings(tmp_path / name, findings, LISTS, "5" * 64, 5))
+    assert results[0] == results[1]
+
+
+def test_another_outcome_never_passes_for_no_match(tmp_path: Path) -> None:
+    """Among those that come together each has to say so itself, whatever its name says."""
+    foreign = line(FAILED._replace(path=b"entry no_match - "), ())
+    together = NoMatches([*no_match_lines(b"", [(b"n", 1)], is_stream=True), foreign])
+    with pytest.raises(AssertionError, match="another outcome"):
+        write_findings(tmp_path, [together], LISTS, "5" * 64, 2)
 
 
 def test_results_are_never_mixed(tmp_path: Path) -> None:

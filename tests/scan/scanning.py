@@ -73,7 +73,7 @@ class Scans:
     ) -> Report:
         self._number += 1
         output = self._outputs / str(self._number)
-        request = replace(ScanRequest(self.source, output, allow_writable="a test's own tree"), **changes)
+        request = replace(ScanRequest(self.source, output, workers=1, allow_writable="a test's own tree"), **changes)
         pinned = snapshot or DictSnapshot(lists or [DictList().listing(b"listed")])
         return Report(request.output, scan(request, pinned, STARTED, lambda: STARTED, stopped=stopped))
 

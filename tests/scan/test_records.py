@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from hashmatch.matching import Agreement
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome, Strength
-from hashmatch.reports.findings import Finding
+from hashmatch.reports.findings import Finding, NoMatches
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.records import decode, encode
 
@@ -28,6 +29,14 @@ findings = st.builds(
     inode=st.integers(0, 2**64 - 1),
     agreements=st.lists(agreements, max_size=4).map(tuple),
 )
+
+
+def one_by_one(given: Iterable[Finding | NoMatches]) -> list[Finding]:
+    """Take those apart that the journal gives together."""
+    taken: list[Finding] = []
+    for each in given:
+        taken += map(decode, each.lines) if isinstance(each, NoMatches) else [each]
+    return taken
 
 
 @given(findings)
@@ -50,12 +59,27 @@ def test_the_journal_gives_findings_by_path(entered: list[Finding]) -> None:
     with tempfile.TemporaryDirectory() as directory, Journal(Path(directory), {}, run_bytes=200) as journal:
         for finding in entered:
             journal.add(finding)
-        assert list(journal.findings()) == sorted(entered, key=lambda finding: finding.path)
+        assert one_by_one(journal.findings()) == sorted(entered, key=lambda finding: finding.path)
         assert len(journal) == len(entered)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(paths, st.integers(0, 2**63 - 1)), max_size=30, unique_by=lambda file: file[0]), st.booleans()
+)
+def test_what_matches_nothing_is_written_together(files: list[tuple[bytes, int]], is_stream: bool) -> None:
+    """It makes the records that findings entered one by one would."""
+    with tempfile.TemporaryDirectory() as directory, Journal(Path(directory), {}, run_bytes=200) as journal:
+        journal.add_no_matches(b"a/", files, is_stream=is_stream)
+        assert one_by_one(journal.findings()) == [
+            Finding(b"a/" + path, is_stream, Outcome.NO_MATCH, None, None, None, size, 0)
+            for path, size in sorted(files)
+        ]
+        assert len(journal) == len(files)
 
 
 def test_the_journal_says_what_it_is(tmp_path: Path) -> None:
     """Its head names the format, its version and the scan."""
     with Journal(tmp_path, {"snapshot": "5555"}):
         head = (tmp_path / "journal").read_bytes()
-    assert b'{"hashmatch":"journal","format":1,"snapshot":"5555"}' in head
+    assert b'{"hashmatch":"journal","format":2,"snapshot":"5555"}' in head

@@ -46,6 +46,21 @@ def test_merges_in_several_levels(path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(runs.merged()) == items
 
 
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=3), max_size=300), st.integers(1, 2_000), st.integers(1, 30))
+def test_blocks_of_any_size_are_merged(items: list[bytes], run_bytes: int, block_bytes: int) -> None:
+    """Runs of many blocks each, full of equal items, come out in order and whole."""
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorting, "BLOCK_BYTES", block_bytes)
+        patch.setattr(sorting, "FAN_IN", 3)
+        runs = SortedRuns(Path(directory) / "runs", run_bytes=run_bytes)
+        runs.extend(items[:100])
+        runs.extend(items[100:])
+        assert list(runs.merged()) == sorted(items)
+        assert runs.count == len(items)
+        runs.remove()
+
+
 def test_an_item_longer_than_a_block_comes_back(path: Path) -> None:
     """A path may be as long as the evidence likes."""
     runs = SortedRuns(path, run_bytes=1_000)

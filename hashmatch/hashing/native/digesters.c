@@ -13,9 +13,24 @@ void digester_start(struct digester *digester)
     *digester = start;
 }
 
+/* The width that `count` streams of one algorithm go by, or NULL where they go one after the other. */
+static const struct width *width_for(int algorithm, unsigned count)
+{
+    for (const struct width *width = kernel_in_use->widths; width < kernel_in_use->widths + MOST_WIDTHS; width++)
+        if (width->advance && count >= width->from[algorithm])
+            return width;
+    return NULL;
+}
+
 void digester_blocks(struct digester *digester, unsigned algorithms, const uint8_t *data, size_t blocks)
 {
-    kernel_in_use->stream(digester, algorithms, data, blocks);
+    for (int algorithm = 0; algorithm < ALGORITHMS; algorithm++)
+        if (algorithms >> algorithm & 1 && width_for(algorithm, 1)) {
+            /* A lane by itself is faster here than plain integers are. */
+            digesters_advance(&digester, &data, 1, algorithms, blocks);
+            return;
+        }
+    kernel_in_use->stream(&digester, &data, 1, algorithms, blocks);
 }
 
 void digester_finish(const struct digester *digester, unsigned algorithms, const uint8_t *tail, size_t length,
@@ -54,23 +69,22 @@ void lanes_take(const struct lanes *lanes, unsigned lane, struct digester *diges
             digester->sha256[i] = lanes->sha256[i][lane];
 }
 
-/* The width that `count` streams of one algorithm go by, or NULL where they go one after the other. */
-static const struct width *width_for(int algorithm, unsigned count)
-{
-    for (const struct width *width = kernel_in_use->widths; width < kernel_in_use->widths + MOST_WIDTHS; width++)
-        if (width->advance && count >= width->from[algorithm])
-            return width;
-    return NULL;
-}
-
 static void one_after_the_other(struct lanes *lanes, const uint8_t which[], unsigned count, unsigned algorithms,
                                 size_t blocks)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct digester digester;
-        lanes_take(lanes, which[i], &digester, algorithms);
-        digester_blocks(&digester, algorithms, lanes->data[which[i]], blocks);
-        lanes_put(lanes, which[i], &digester, algorithms);
+    const int single = (algorithms & (algorithms - 1)) == 0;
+    const unsigned step = single && algorithms & kernel_in_use->in_pairs ? 2 : 1;
+    for (unsigned first = 0; first < count; first += step) {
+        struct digester digesters[2], *const streams[2] = {&digesters[0], &digesters[1]};
+        const uint8_t *data[2];
+        const unsigned part = count - first < step ? count - first : step;
+        for (unsigned i = 0; i < part; i++) {
+            lanes_take(lanes, which[first + i], streams[i], algorithms);
+            data[i] = lanes->data[which[first + i]];
+        }
+        kernel_in_use->stream(streams, data, part, algorithms, blocks);
+        for (unsigned i = 0; i < part; i++)
+            lanes_put(lanes, which[first + i], streams[i], algorithms);
     }
 }
 

@@ -7,11 +7,15 @@
 /* Advances `count` lanes, at most as many as its width, named in `which`; leaves `data` alone. */
 typedef void lane_function(struct lanes *, const uint8_t which[], unsigned count, unsigned algorithms, size_t blocks);
 
-/* Advances one stream by whole blocks, as digester_blocks does. */
-typedef void stream_function(struct digester *, unsigned algorithms, const uint8_t *data, size_t blocks);
+/*
+ * Advances one stream by whole blocks, as digester_blocks does; or two streams, where that is asked for one algorithm of
+ * those that `struct kernel` says go by pairs.
+ */
+typedef void stream_function(struct digester *const streams[], const uint8_t *const data[], unsigned count,
+                             unsigned algorithms, size_t blocks);
 
 lane_function lanes_avx512_16, lanes_avx512_8, lanes_avx512_4, lanes_avx2_8, lanes_avx2_4, lanes_sse_4, lanes_generic_4;
-stream_function stream_scalar, stream_sha_ni;
+stream_function stream_scalar, stream_sha_ni, stream_sha_ni_avx512;
 
 enum { MOST_WIDTHS = 3, NEVER = MOST_LANES + 1 };
 
@@ -27,6 +31,7 @@ struct kernel {
     const char *description;
     struct width widths[MOST_WIDTHS]; /* widest first; where none is used, streams go one after the other */
     stream_function *stream;
+    unsigned in_pairs; /* algorithms of which two streams at once are faster than one after the other */
 };
 
 extern const struct kernel *kernel_in_use;

@@ -10,11 +10,14 @@
 #include "sha256.h"
 #include "transpose.h"
 
-void stream_scalar(struct digester *digester, unsigned algorithms, const uint8_t *data, size_t blocks)
+void stream_scalar(struct digester *const streams[], const uint8_t *const data[], unsigned count, unsigned algorithms,
+                   size_t blocks)
 {
+    (void)count;
+    struct digester *const digester = streams[0];
     uint32_t m[16];
     for (size_t at = 0; at < blocks * BLOCK; at += BLOCK) {
-        NAME(load_block)(m, &data, at);
+        NAME(load_block)(m, data, at);
         if (algorithms & ALG_MD5)
             NAME(md5)(digester->md5, m);
         if (algorithms & (ALG_SHA1 | ALG_SHA256))

@@ -27,7 +27,9 @@
 
 INLINE void NAME(sha1)(W state[5], const W m[16])
 {
-    static const uint32_t k[4] = SHA1_CONSTANTS;
+    static const uint32_t constants[4] = SHA1_CONSTANTS;
+    const uint32_t *k = constants;
+    OPAQUE(k);
     W a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
     W w[16];
     for (int i = 0; i < 16; i++)
@@ -42,9 +44,3 @@ INLINE void NAME(sha1)(W state[5], const W m[16])
     state[3] += d;
     state[4] += e;
 }
-
-#undef SHA1_LATER
-#undef SHA1_WORD
-#undef SHA1_STEP
-#undef SHA1_FIVE
-#undef SHA1_TWENTY

@@ -29,7 +29,9 @@
 
 INLINE void NAME(sha256)(W state[8], const W m[16])
 {
-    static const uint32_t k[64] = SHA256_CONSTANTS;
+    static const uint32_t constants[64] = SHA256_CONSTANTS;
+    const uint32_t *k = constants;
+    OPAQUE(k);
     W a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
     W w[16];
     for (int i = 0; i < 16; i++)
@@ -51,12 +53,3 @@ INLINE void NAME(sha256)(W state[8], const W m[16])
     state[6] += g;
     state[7] += h;
 }
-
-#undef SHA256_UPPER0
-#undef SHA256_UPPER1
-#undef SHA256_LOWER0
-#undef SHA256_LOWER1
-#undef SHA256_LATER
-#undef SHA256_WORD
-#undef SHA256_STEP
-#undef SHA256_EIGHT

@@ -66,3 +66,20 @@ typedef uint32_t W __attribute__((vector_size(4 * LANES)));
 #define PARITY(x, y, z) ((x) ^ (y) ^ (z))
 #define MD5_I(x, y, z) ((y) ^ ((x) | ~(z)))
 #endif
+
+/*
+ * SETTLE computes x now: compilers reorder sums, and would add the latest term first, a whole step later. OPAQUE keeps
+ * them from folding a table into the code, where AVX-512 would build each constant instead of adding it from memory.
+ */
+#undef SETTLE
+#undef OPAQUE
+#define OPAQUE(pointer) __asm__("" : "+r"(pointer))
+#if LANES == 1
+#define SETTLE(x) __asm__("" : "+r"(x))
+#elif defined(__x86_64__)
+#define SETTLE(x) __asm__("" : "+v"(x))
+#elif defined(__aarch64__)
+#define SETTLE(x) __asm__("" : "+w"(x))
+#else
+#define SETTLE(x) ((void)0)
+#endif

@@ -156,15 +156,17 @@ static void advance(struct worker *worker)
     }
 }
 
+/* Work until nothing is waiting, neither in the queue nor opened ahead. */
 static void run_lanes(struct worker *worker)
 {
-    do {
+    while (!atomic_load(&worker->engine->stopping)) {
         uint32_t empty = ~worker->active & ((1u << MOST_LANES) - 1);
         while (empty && occupy(worker, (unsigned)__builtin_ctz(empty)))
             empty &= empty - 1;
-        if (worker->active)
-            advance(worker);
-    } while (worker->active && !atomic_load(&worker->engine->stopping));
+        if (!worker->active)
+            return;
+        advance(worker);
+    }
 }
 
 static void abandon(struct worker *worker)
