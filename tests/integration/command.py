@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from hashmatch.hashing import native
+
 HASHMATCH = Path(sys.executable).with_name("hashmatch")
 WRITABLE = ("--allow-writable", "made for a test")
 
@@ -140,6 +142,11 @@ def sha256(file: Path) -> str:
     return (
         subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout.split()[0].lstrip("\\")
     )
+
+
+def engines() -> list[str]:
+    """Return the engines of this installation."""
+    return ["portable", *(["native"] if native.is_available() else [])]
 
 
 @pytest.fixture

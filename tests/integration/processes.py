@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -41,20 +41,20 @@ def _has_open(process: int, path: str) -> bool:
         return False
 
 
-def at_rest(process: int, besides: Iterable[int] = ()) -> bool:
-    """Tell whether a process and its descendants, but for some, wait for something each time they are looked at."""
-    passed_over = set(besides)
+def at_rest(process: int, but_for: int) -> bool:
+    """Tell whether all threads of a family but for so many wait for something, each time they are looked at."""
     for _ in range(10):
-        if any(_state(member) not in "SZX" for member in family(process) if member not in passed_over):
+        tasks = [task for member in family(process) for task in Path(f"/proc/{member}/task").glob("*")]
+        if sum(_state(task) not in "SZX" for task in tasks) > but_for:
             return False
         time.sleep(0.02)
     return True
 
 
-def _state(process: int) -> str:
+def _state(task: Path) -> str:
     """Return the letter of proc_pid_stat(5): R runs or would, D waits for a disk, S waits for something else."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "X"
 
@@ -66,7 +66,7 @@ def takes_by_default(process: int, number: signal.Signals) -> bool:
     return not int(caught[1], 16) >> (number - 1) & 1
 
 
-def wait_for(question: Callable[[], Answer], seconds: float = 60) -> Answer:
+def wait_for(question: Callable[[], Answer], seconds: float = 600) -> Answer:
     """Ask until the answer is not empty."""
     end = time.monotonic() + seconds
     while not (answer := question()):

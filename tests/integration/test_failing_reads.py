@@ -13,18 +13,28 @@ import pytest
 
 from tests.evidence.mounting import needs, needs_root
 from tests.integration import fanotify
-from tests.integration.command import WRITABLE, Desk, Report, find, make_files
+from tests.integration.command import WRITABLE, Desk, Report, engines, find, make_files
 
 VICTIMS = 200
 BLOCKS = 60
 needs_fanotify = pytest.mark.skipif(not fanotify.works(), reason="needs the right to use fanotify")
 
 
-def scan_with_error(desk: Desk, evidence: Path, file: Path, calls: str, when: int) -> tuple[Report, int]:
-    """Scan while the n-th of some calls on a file fails with EIO; return also how many bytes it gave before that."""
+# What each engine reads with; of some calls the portable one makes another one first.
+FIRST = {"portable": "read", "native": "preadv2"}
+NEXT = {"portable": "readv", "native": "preadv2"}
+
+
+def scan_with_error(desk: Desk, evidence: Path, file: Path, engine: str, number: int) -> tuple[Report, int]:
+    """Scan while the n-th read of a file fails with EIO; return also how many bytes it gave before that."""
+    calls, when = NEXT[engine], number
+    if number == 1:
+        calls = FIRST[engine]
+    elif FIRST[engine] != calls:
+        when = number - 1
     trace = desk.directory / f"trace-{calls}-{when}"
     strace = ("strace", "-f", "-qq", "-e", f"inject={calls}:error=EIO:when={when}", "-P", str(file), "-o", str(trace))
-    report = desk.scan(evidence, *WRITABLE, "--workers", "1", before=strace, code=3)
+    report = desk.scan(evidence, *WRITABLE, "--workers", "1", "--engine", engine, before=strace, code=3)
     given = 0
     for line in trace.read_text().splitlines():
         if "EIO" in line:
@@ -44,43 +54,53 @@ def check_error(report: Report, given: int, total: int) -> None:
 
 
 @needs("strace")
+@pytest.mark.parametrize("engine", engines())
 @pytest.mark.parametrize("number", [1, 2, 50])
-def test_error_at_a_read(number: int, listed: Desk, evidence: Path) -> None:
+def test_error_at_a_read(number: int, engine: str, listed: Desk, evidence: Path) -> None:
     """EIO at the n-th read of a file makes that file not examined, with errno and the offset, and no other."""
-    check_error(*scan_at(number, listed, evidence), total=4)
+    check_error(*scan_at(number, engine, listed, evidence), total=4)
 
 
 @needs("strace")
 @pytest.mark.slow
-def test_error_at_every_read(listed: Desk, evidence: Path) -> None:
+@pytest.mark.parametrize("engine", engines())
+def test_error_at_every_read(engine: str, listed: Desk, evidence: Path) -> None:
     """EIO at read 1 to 50: the file is not examined each time, at the offset that strace saw."""
     offsets = []
     for number in range(1, 51):
-        report, given = scan_at(number, listed, evidence)
+        report, given = scan_at(number, engine, listed, evidence)
         check_error(report, given, total=4)
         offsets.append(given)
     assert offsets == sorted(set(offsets))
 
 
-def scan_at(number: int, desk: Desk, evidence: Path) -> tuple[Report, int]:
+def scan_at(number: int, engine: str, desk: Desk, evidence: Path) -> tuple[Report, int]:
     if not (evidence / "victim").exists():
         for name in ("before", "other", "later"):
             (evidence / name).write_text(name)
         (evidence / "victim").write_bytes(os.urandom(1 << 20) * (BLOCKS // 4))
-    # A first call to read(2) is followed by readv(2).
-    calls, when = ("read", 1) if number == 1 else ("readv", number - 1)
-    return scan_with_error(desk, evidence, evidence / "victim", calls, when)
+    return scan_with_error(desk, evidence, evidence / "victim", engine, number)
 
 
 @needs("strace")
-def test_errors_in_many_files(listed: Desk, evidence: Path) -> None:
+@pytest.mark.parametrize("engine", engines())
+def test_errors_in_many_files(engine: str, listed: Desk, evidence: Path) -> None:
     """Of 300 files every third fails at its read: exactly so many are not examined, all others are."""
     make_files(evidence, 300)
-    strace = ("strace", "-f", "-qq", "-o", str(listed.directory / "trace"), "-e", "inject=read:error=EIO:when=3+3")
+    strace = (
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        str(listed.directory / "trace"),
+        "-e",
+        f"inject={FIRST[engine]}:error=EIO:when=3+3",
+    )
     paths = [
         word for path in find(evidence, "-type", "f") for word in ("-P", os.fsdecode(bytes(evidence) + b"/" + path))
     ]
-    report = listed.scan(evidence, *WRITABLE, "--workers", "1", before=(*strace, *paths), code=3)
+    words = (*WRITABLE, "--workers", "1", "--engine", engine)
+    report = listed.scan(evidence, *words, before=(*strace, *paths), code=3)
     assert report.outcomes == (0, 200, 100, 1)
     assert {(row["reason"], row["errno"], row["offset"]) for row in report.rows("not_examined")} == {
         ("read_failed", errno.EIO, 0)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.evidence.mounting import mounted, needs_mounts
-from tests.integration.command import WRITABLE, Desk, Process, Report, find, make_files, sha256sum
+from tests.integration.command import WRITABLE, Desk, Process, Report, engines, find, make_files, sha256sum
 from tests.integration.processes import at_rest, readers, takes_by_default, wait_for
 
 SMALL = 3_000
@@ -47,12 +47,13 @@ def started(desk: Desk, evidence: Path, output: Path, *words: str) -> tuple[Proc
     return process, reading
 
 
+@pytest.mark.parametrize("engine", engines())
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(number: signal.Signals, desk: Desk, long_evidence: Path) -> None:
+def test_interrupted(number: signal.Signals, engine: str, desk: Desk, long_evidence: Path) -> None:
     """Ctrl-C at the terminal, or SIGTERM, ends in a report marked interrupted with what was examined until then."""
     chosen = set(list_half(desk, long_evidence))
-    process, reading = started(desk, long_evidence, desk.directory / "report")
-    wait_for(lambda: at_rest(process.pid, besides=reading))  # the other worker has come to the end of the small files
+    process, _ = started(desk, long_evidence, desk.directory / "report", "--engine", engine)
+    wait_for(lambda: at_rest(process.pid, but_for=1))  # all but the large file has been read
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
@@ -67,9 +68,10 @@ def test_interrupted(number: signal.Signals, desk: Desk, long_evidence: Path) ->
     assert (report.directory / "flags.jsonl").exists()
 
 
-def test_second_interrupt_insists(listed: Desk, long_evidence: Path) -> None:
+@pytest.mark.parametrize("engine", engines())
+def test_second_interrupt_insists(engine: str, listed: Desk, long_evidence: Path) -> None:
     """A second Ctrl-C ends the scan at once, without a report that would look whole."""
-    process, _ = started(listed, long_evidence, listed.directory / "report")
+    process, _ = started(listed, long_evidence, listed.directory / "report", "--engine", engine)
     os.killpg(process.pid, signal.SIGINT)
     wait_for(lambda: takes_by_default(process.pid, signal.SIGTERM))  # that the first one was taken
     os.killpg(process.pid, signal.SIGINT)
@@ -79,9 +81,10 @@ def test_second_interrupt_insists(listed: Desk, long_evidence: Path) -> None:
         assert Report(listed.directory / "report").document["status"] == "interrupted"
 
 
-def test_no_process_outlives_a_killed_scan(listed: Desk, long_evidence: Path) -> None:
+@pytest.mark.parametrize("engine", engines())
+def test_no_process_outlives_a_killed_scan(engine: str, listed: Desk, long_evidence: Path) -> None:
     """When the scan itself is killed its workers end, there is no report, and the next scan sweeps its view."""
-    process, workers = started(listed, long_evidence, listed.directory / "report")
+    process, workers = started(listed, long_evidence, listed.directory / "report", "--engine", engine)
     process.kill()
     process.communicate(timeout=120)
     wait_for(lambda: not any(os.path.exists(f"/proc/{worker}/exe") for worker in workers))
@@ -106,7 +109,7 @@ def test_worker_that_is_killed_once(desk: Desk, long_evidence: Path) -> None:
 def killed_at_reading(desk: Desk, evidence: Path) -> Process:
     """Start a scan and kill one worker that surely has the large file open, however late this process is."""
     while True:
-        process, (worker, *_) = started(desk, evidence, desk.directory / "report")
+        process, (worker, *_) = started(desk, evidence, desk.directory / "report", "--engine", "portable")
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGSTOP)
             if worker in readers(process.pid, evidence / "slow" / "large"):
@@ -120,7 +123,7 @@ def killed_at_reading(desk: Desk, evidence: Path) -> Process:
 def test_file_that_kills_each_worker(desk: Desk, long_evidence: Path) -> None:
     """A file at which every worker dies is not examined, for that reason; all others are."""
     chosen = list_half(desk, long_evidence)
-    process, _ = started(desk, long_evidence, desk.directory / "report")
+    process, _ = started(desk, long_evidence, desk.directory / "report", "--engine", "portable")
     while process.poll() is None:
         for worker in readers(process.pid, long_evidence / "slow" / "large"):
             with contextlib.suppress(ProcessLookupError):
