@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check faults sanitize fuzz bench clean
+.PHONY: races setup demo test check faults sanitize fuzz bench clean
 
 setup: $(VENV)/.complete
 
@@ -46,6 +46,17 @@ fuzz: ## The kernels against the plainest of them on random inputs, for FUZZ_SEC
 	gcc -std=gnu11 -O1 -Wall -Wextra -fno-strict-aliasing $(SANITIZE) -Ihashmatch/hashing/native \
 		tests/hashing/fuzz_kernels.c $(KERNELS) -o build/fuzz_kernels
 	build/fuzz_kernels $(FUZZ_SECONDS)
+
+READING := $(addprefix hashmatch/hashing/native/,source.c stream.c queue.c worker.c sharing.c)
+
+races: ## The engine's threads under the thread sanitizer, over made-up files
+	mkdir -p build/races
+	gcc -std=gnu11 -O1 -g -Wall -Wextra -fno-strict-aliasing -fsanitize=thread -pthread -Ihashmatch/hashing/native \
+		tests/hashing/race_engine.c $(READING) $(KERNELS) -o build/race_engine
+	for n in $$(seq 400); do head -c $$((n * n * 3)) /dev/urandom > build/races/$$n; done
+	for n in 1 2 3; do head -c $$((6000000 + n)) /dev/urandom > build/races/large-$$n; done
+	build/race_engine build/races
+	rm -r build/races
 
 bench: setup ## Benchmarks beside the peers that are installed; less with BENCH='--scale 0.05 --only hashing'
 	$(BIN)/hashmatch bench --into benchmarks/runs $(BENCH)

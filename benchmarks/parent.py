@@ -29,14 +29,14 @@ from hashmatch.hashing.engine import FileResult
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
 from hashmatch.reports.report import write_findings
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.request import ScanProgress
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 
 _DIGESTS = 4096  # made up; more would only fill the processor's cache
 
@@ -141,7 +141,9 @@ def _run(tree: Path, output: Path, copies: int, snapshot: MadeUpSnapshot) -> Non
                 examination = Examination(source, ledger, later, links, pool, _never, _now, _silent)
                 examination.run(walk(root) if copies == 1 else _moved(found, b"copy %d/" % copy))
         with _timed(seconds, "report"):
-            write_findings(output, journal.findings(), snapshot.lists, snapshot.snapshot_id, len(journal))
+            write_findings(
+                output, one_entry_a_path(journal.findings()), snapshot.lists, snapshot.snapshot_id, len(journal)
+            )
     os.close(root)
     gc.unfreeze()
     figures = ", ".join(f"{step} {taken:.3f} s" for step, taken in seconds.items())

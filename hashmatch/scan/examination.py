@@ -12,13 +12,12 @@ from hashmatch.errors import HashmatchError
 from hashmatch.evidence.source import SourceFacts
 from hashmatch.evidence.tree import Entry, Files
 from hashmatch.hashing.engine import FileResult
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.pools import Pool
 from hashmatch.scan.request import Progress, ScanProgress
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 
 _EVERY: Final = 0.1  # seconds between two words of progress
 

@@ -10,7 +10,7 @@ from hashmatch.evidence.source import SourceFacts
 from hashmatch.evidence.tree import Files
 from hashmatch.hashing.engine import Engine, FileResult, ReadRules
 from hashmatch.hashing.portable import PortableEngine
-from hashmatch.scan.worker import Batch
+from hashmatch.scan.batch import Batch
 
 
 class EvidenceExaminer:

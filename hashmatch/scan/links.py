@@ -16,11 +16,10 @@ from hashmatch.errors import OutputUnusable
 from hashmatch.hashing.engine import FileResult
 from hashmatch.outcomes import FailureReason
 from hashmatch.reports.findings import Finding
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.records import decode, encode
 from hashmatch.scan.sorting import SortedRuns, grouped
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 
 # Device, inode, size. One inode has one size: where two differ, a driver gives one number to several files.
 _FILE: Final = struct.Struct(">QQQ")

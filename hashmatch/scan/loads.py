@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hashmatch.scan.worker import Batch, Load
+from hashmatch.scan.batch import Batch
+from hashmatch.scan.worker import Load
 
 _SECONDS: Final = 0.1  # that a load is meant to take
 _FIRST: Final = 8  # files, before anything was measured

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hashmatch.evidence.queue import EvidenceQueue
 from hashmatch.hashing.choice import EngineChoice, use_native
 from hashmatch.hashing.native import READ_SIZE, ROTATING_READ_SIZE, NativeEngine
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.examiner import OpenEvidence
 from hashmatch.scan.threads import EngineThreads
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer, WorkerPool
+
+if TYPE_CHECKING:
+    from hashmatch.scan.workers import WorkerPool
 
 
 class Pool(Protocol):
@@ -45,6 +47,9 @@ def open_pool(
         SourceUnusable: the source is another directory than it was.
     """
     if not use_native(choice):
+        # Loaded here, as what it needs of multiprocessing takes longer to load than a small scan takes.
+        from hashmatch.scan.workers import WorkerPool
+
         return WorkerPool(workers, evidence)
     reader = evidence.reader()
     rules = {defer: dataclasses.replace(evidence.rules, defer_links=defer) for defer in (False, True)}

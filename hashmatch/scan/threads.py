@@ -12,8 +12,7 @@ from typing import Final, Self
 from hashmatch.evidence.queue import EvidenceQueue
 from hashmatch.evidence.tree import Files
 from hashmatch.hashing.engine import FileResult, ReadRules
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import DRAIN, POLL, Answer
+from hashmatch.scan.batch import DRAIN, POLL, Answer, Batch
 
 _FILES_AHEAD: Final = 4096  # given to the engine and not answered
 _BATCHES_AHEAD: Final = 128  # the engine holds a descriptor for each

@@ -19,23 +19,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from hashmatch.errors import HashmatchError
 from hashmatch.hashing.engine import FileResult
+from hashmatch.scan.batch import Batch
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
-
-
-class Batch(NamedTuple):
-    """Files of one directory to examine. Plain values, because it crosses a process border.
-
-    Attributes:
-        directory: path relative to the source.
-        streams: the names are alternate streams of a directory (`name:stream`).
-        defer_links: leave a file that has several names for later.
-    """
-
-    directory: bytes
-    names: tuple[bytes, ...]
-    streams: bool
-    defer_links: bool
 
 
 Load = tuple[Batch, ...]

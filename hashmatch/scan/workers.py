@@ -22,18 +22,15 @@ from typing import Any, Final, Self
 from hashmatch.errors import HashmatchError
 from hashmatch.hashing.engine import FileResult
 from hashmatch.outcomes import FailureReason
+from hashmatch.scan.batch import DRAIN, POLL, Answer, Batch
 from hashmatch.scan.loads import Loads, files_in, one_by_one
-from hashmatch.scan.worker import Batch, Examined, Examiner, Failed, Load, Ready, work
+from hashmatch.scan.worker import Examined, Examiner, Failed, Load, Ready, work
 
 AHEAD: Final = 2  # loads a worker has at a time
 # A longer load goes to an idle worker only: were it written while the worker writes a long answer, and neither fitted
 # the buffers of the pipe (about 200 KiB), both would wait for ever.
 _SAFE_AHEAD: Final = 32 << 10  # bytes
-POLL: Final = 0.1  # seconds between looks at the stop signal
-DRAIN: Final = 2.0  # seconds for which a stopped scan waits for what is under way
 _FAILED_STARTS: Final = 3  # workers in a row that may die before they are ready
-
-Answer = tuple[Batch, list[FileResult]]
 
 
 class _Worker:

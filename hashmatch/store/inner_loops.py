@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["NATIVE", "close", "fill", "key_state", "probe", "seal"]
+__all__ = ["NATIVE", "close", "fill", "key_state", "order", "probe", "seal"]
 
 try:
-    from hashmatch.store._native import close, fill, key_state, probe, seal
+    from hashmatch.store._native import close, fill, key_state, order, probe, seal
 except ImportError:
-    from hashmatch.store.portable import close, fill, key_state, probe, seal
+    from hashmatch.store.portable import close, fill, key_state, order, probe, seal
 
     NATIVE = False
 else:

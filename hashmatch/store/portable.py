@@ -57,6 +57,14 @@ def seal(state: bytes, prefix: bytes, messages: Sequence[bytes | None], lanes: i
     return b"".join(sealed)
 
 
+def order(state: bytes, prefix: bytes, messages: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
+    """Return sealed keys with their prefix, ascending, and for each the position of its message."""
+    sealed = seal(state, prefix, messages)
+    keys = [prefix + sealed[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
+    positions = sorted(range(len(keys)), key=keys.__getitem__)
+    return [keys[position] for position in positions], positions
+
+
 def probe(
     state: bytes,
     prefix: bytes,

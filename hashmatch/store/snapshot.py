@@ -16,11 +16,11 @@ from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
 from hashmatch.store.catalogue import Catalogue, Stored
 from hashmatch.store.generation import Generation, Statements, open_generation
-from hashmatch.store.inner_loops import probe
+from hashmatch.store.inner_loops import order, probe
 from hashmatch.store.layout import Layout
 from hashmatch.store.manifest import canonical
 from hashmatch.store.mapped import give_back
-from hashmatch.store.portable import SEALED_BYTES, Section
+from hashmatch.store.portable import Section
 from hashmatch.store.sealing import Sealer
 from hashmatch.store.views import sweep
 
@@ -103,20 +103,17 @@ class Snapshot:
             StoreDamaged: a record is damaged.
             StoreError: the store could not be read.
         """
-        sealed = self._sealer.seal_many(algorithm, digests)
-        prefix = bytes([algorithm])
-        keys = [prefix + sealed[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
-        ordered = sorted(range(len(keys)), key=keys.__getitem__)
+        keys, positions = order(self._sealer.key_state, bytes([algorithm]), digests)
         found: list[Statements] = [()] * len(keys)
         for number, generation in enumerate(self._generations):
             if algorithm not in generation.algorithms:
                 continue
-            for start in range(0, len(ordered), _LOOK_AT_MEMORY_EVERY):
-                part = ordered[start : start + _LOOK_AT_MEMORY_EVERY]
-                asked = [keys[position] for position in part]
-                for position, said in zip(part, generation.find_statements(asked, number), strict=True):
+            for start in range(0, len(keys), _LOOK_AT_MEMORY_EVERY):
+                part = slice(start, start + _LOOK_AT_MEMORY_EVERY)
+                statements = generation.find_statements(keys[part], number)
+                for position, said in zip(positions[part], statements, strict=True):
                     found[position] += said
-                self._count(len(part))
+                self._count(_LOOK_AT_MEMORY_EVERY)
         return found
 
     def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashmatch.hashing.engine import FileResult
-from hashmatch.scan.worker import Batch
+from hashmatch.scan.batch import Batch
 
 
 @dataclass(frozen=True)

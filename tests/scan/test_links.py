@@ -10,11 +10,10 @@ from hashmatch.digests import ALL_ALGORITHMS
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.hashing.portable import PortableEngine
 from hashmatch.outcomes import Outcome
+from hashmatch.scan.batch import Answer, Batch
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
-from hashmatch.scan.worker import Batch
-from hashmatch.scan.workers import Answer
 from tests.scan.dict_snapshot import DictList, DictSnapshot
 from tests.scan.test_records import one_by_one
 

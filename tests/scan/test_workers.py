@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from hashmatch.errors import HashmatchError
 from hashmatch.outcomes import FailureReason
+from hashmatch.scan.batch import Batch
 from hashmatch.scan.loads import Loads, files_in, one_by_one
-from hashmatch.scan.worker import Batch, Examiner
+from hashmatch.scan.worker import Examiner
 from hashmatch.scan.workers import WorkerPool
 from tests.scan.crashing import Crashing, DiesAtStart
 

@@ -73,6 +73,17 @@ def test_what_cannot_be_sealed_is_refused(prefix: bytes, asked: object, kind: ty
         native.seal(STATE, PREFIX, [], 3)
 
 
+@given(st.lists(st.binary(min_size=16, max_size=16), max_size=60), st.binary(max_size=1))
+def test_keys_are_put_in_order_alike(asked: list[bytes], prefix: bytes) -> None:
+    """Ascending, equal ones in the order of the questions, each with its position."""
+    expected = sorted(
+        (prefix + hashlib.blake2b(prefix + message, key=KEY, digest_size=16).digest(), position)
+        for position, message in enumerate(asked)
+    )
+    for keys, positions in (native.order(STATE, prefix, asked), portable.order(KEY, prefix, asked)):
+        assert list(zip(keys, positions, strict=True)) == expected
+
+
 @given(sealed_keys, st.integers(1, 50), st.integers(0, 2**64 - 1))
 def test_filters_are_built_alike(keys: list[bytes], blocks: int, salt: int) -> None:
     """The same keys give the same bits and the same check values, also where the numbers of blocks are large."""

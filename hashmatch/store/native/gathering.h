@@ -27,8 +27,13 @@ void gathered_seal(struct gathered *gathered, const Py_buffer *state, int lanes)
 
 void gathered_free(struct gathered *gathered);
 
-/* The two functions that the module shows to Python. */
-PyObject *py_seal(PyObject *module, PyObject *arguments);
+/* Copy a sequence of bytes, of which none is longer than a block with the prefix; what is None is left out. */
+int gathered_take(struct gathered *gathered, const Py_buffer *prefix, PyObject *sequence);
+
+int check_state(const Py_buffer *state);
+
+/* Functions that the module shows to Python. */
+PyObject *py_order(PyObject *module, PyObject *arguments);
 PyObject *py_probe(PyObject *module, PyObject *arguments);
 
 #endif

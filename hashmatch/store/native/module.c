@@ -3,14 +3,6 @@
 #include "filter.h"
 #include "gathering.h"
 
-static int check_state(const Py_buffer *state)
-{
-    if (state->len == BLAKE2B_STATE * (Py_ssize_t)sizeof(uint64_t))
-        return 0;
-    PyErr_SetString(PyExc_TypeError, "expected a state that key_state gave");
-    return -1;
-}
-
 static PyObject *py_key_state(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Py_buffer key;
@@ -28,68 +20,23 @@ static PyObject *py_key_state(PyObject *Py_UNUSED(module), PyObject *arguments)
     return PyBytes_FromStringAndSize((const char *)state, sizeof state);
 }
 
-/* Return the longest message, or -1 with an exception where one is neither bytes nor None, or empty, or too long. */
-static Py_ssize_t longest_of(PyObject *const *messages, Py_ssize_t count, Py_ssize_t prefix)
-{
-    Py_ssize_t longest = 0;
-
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (messages[i] == Py_None)
-            continue;
-        if (!PyBytes_Check(messages[i])) {
-            PyErr_SetString(PyExc_TypeError, "expected bytes or None for every message");
-            return -1;
-        }
-        const Py_ssize_t length = prefix + PyBytes_GET_SIZE(messages[i]);
-        if (length < 1 || length > BLAKE2B_BLOCK) {
-            PyErr_SetString(PyExc_ValueError, "expected messages of 1 to 128 bytes");
-            return -1;
-        }
-        if (length > longest)
-            longest = length;
-    }
-    return longest;
-}
-
-static PyObject *sealed_messages(const Py_buffer *state, const Py_buffer *prefix, PyObject *fast, int lanes)
-{
-    PyObject *const *messages = PySequence_Fast_ITEMS(fast);
-    const Py_ssize_t count = PySequence_Fast_GET_SIZE(fast);
-    const Py_ssize_t longest = longest_of(messages, count, prefix->len);
-    struct gathered gathered;
-    PyObject *result;
-    size_t put = 0;
-
-    if (longest < 0 || gathered_make(&gathered, (size_t)count, (size_t)longest) < 0)
-        return NULL;
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (messages[i] != Py_None)
-            gathered_put(&gathered, put++, prefix, messages[i]);
-    gathered.count = put;
-    Py_BEGIN_ALLOW_THREADS
-    gathered_seal(&gathered, state, lanes);
-    Py_END_ALLOW_THREADS
-    result = PyBytes_FromStringAndSize((const char *)gathered.sealed, (Py_ssize_t)(put * SEALED_SIZE));
-    gathered_free(&gathered);
-    return result;
-}
-
-PyObject *py_seal(PyObject *Py_UNUSED(module), PyObject *arguments)
+static PyObject *py_seal(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Py_buffer state, prefix;
-    PyObject *messages, *fast, *result = NULL;
+    PyObject *messages, *result = NULL;
+    struct gathered gathered;
     int lanes = 0;
 
     if (!PyArg_ParseTuple(arguments, "y*y*O|i", &state, &prefix, &messages, &lanes))
         return NULL;
     if (lanes != 0 && !blake2b_can(lanes)) {
         PyErr_SetString(PyExc_ValueError, "this processor, or this code, has no such lanes");
-    } else if (check_state(&state) == 0) {
-        fast = PySequence_Fast(messages, "expected a sequence of messages");
-        if (fast != NULL) {
-            result = sealed_messages(&state, &prefix, fast, lanes);
-            Py_DECREF(fast);
-        }
+    } else if (check_state(&state) == 0 && gathered_take(&gathered, &prefix, messages) == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        gathered_seal(&gathered, &state, lanes);
+        Py_END_ALLOW_THREADS
+        result = PyBytes_FromStringAndSize((const char *)gathered.sealed, (Py_ssize_t)(gathered.count * SEALED_SIZE));
+        gathered_free(&gathered);
     }
     PyBuffer_Release(&prefix);
     PyBuffer_Release(&state);
@@ -142,6 +89,8 @@ static PyMethodDef methods[] = {
     {"key_state", py_key_state, METH_VARARGS, "key_state(key): the keyed state that seal and probe begin with."},
     {"seal", py_seal, METH_VARARGS,
      "seal(state, prefix, messages, lanes=0): 16 bytes for each message that is not None, end to end."},
+    {"order", py_order, METH_VARARGS,
+     "order(state, prefix, messages): sealed keys with their prefix, ascending, and whose each is."},
     {"probe", py_probe, METH_VARARGS,
      "probe(state, prefix, rows, position, size, sections, marks): mark the rows that some section may hold."},
     {"fill", py_fill, METH_VARARGS, "fill(blocks, first, count, keys, width): set the bits of keys."},
