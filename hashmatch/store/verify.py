@@ -16,6 +16,7 @@ from hashmatch.store.filter import Blocks, blocks_for, salt_for
 from hashmatch.store.filterbuild import Joiner, StretchOfFilter
 from hashmatch.store.layout import DATABASE, FILTER, SIZES
 from hashmatch.store.manifest import Manifest, PinnedFile
+from hashmatch.store.mapped import give_back
 from hashmatch.store.pool import Pool
 from hashmatch.store.sizes import SizesCheck
 from hashmatch.store.sorting import PARTITIONS, PARTITIONS_PER_ALGORITHM, partition_digest, partition_start
@@ -144,6 +145,7 @@ def _read_stretch(stretch: Stretch) -> Read:
             digests.append(partition_digest(len(keys), joined_keys, joined_values))
             if building:
                 building.add(joined_keys)
+            give_back(stretch.views)
             if check:
                 check.values(joined_values)
     return Read(total, b"".join(digests), building.finish() if building else None, check.used if check else b"")

@@ -8,6 +8,7 @@ import pytest
 
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
+from hashmatch.lists import verify
 from hashmatch.store import mapped
 from hashmatch.store.opening import open_lists
 from tests.madeup import digests, take_in, write_list
@@ -28,6 +29,15 @@ def test_pages_are_given_back_and_every_answer_stays_right(
         resident = mapped.resident_files()
         assert mapped.give_back(settings.store / "views")
         assert mapped.resident_files() < resident
+
+
+def test_verifying_gives_pages_back_and_reads_every_record(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list is read whole, by an import and by `verify`, without a page of it staying resident."""
+    monkeypatch.setattr(mapped, "RESIDENT_LIMIT", 0)
+    take_in(settings, write_list(tmp_path / "list", digests(ENTRIES)))
+    assert [each.records for each in verify(settings, None, processes=0)] == [ENTRIES]
 
 
 def test_nothing_is_done_below_the_limit(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
