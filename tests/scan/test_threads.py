@@ -92,10 +92,10 @@ def test_a_stop_ends_it_although_more_is_waiting(tmp_path: Path) -> None:
                 yield batch
 
     with open_threads(tmp_path) as threads:
-        answers = 0
-        for _ in threads.examine(walk(), lambda: answers > 20):
-            answers += 1
-    assert answers > 20
+        answers: list[Batch] = []
+        for batch, _ in threads.examine(walk(), lambda: len(answers) > 20):
+            answers.append(batch)
+    assert len(answers) > 20
     assert len(given) < 10_000
 
 
