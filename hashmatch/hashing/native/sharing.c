@@ -124,6 +124,18 @@ static bool to_hash(const struct shared *shared, unsigned part)
     return !shared->hashing[part] && shared->hashed[part] < shared->filled;
 }
 
+/* Streams go through MD5 in company or not at all: were each taken up as soon as its next slot is read, they would
+ * fall out of step, and each take the time that all of them take together. */
+static bool company_is_away(const struct engine *engine, unsigned part)
+{
+    if (parts[part] != ALG_MD5)
+        return false;
+    for (const struct shared *shared = engine->shared; shared; shared = shared->next)
+        if (shared->hashing[part])
+            return true;
+    return false;
+}
+
 /* Choose the part that is furthest behind, so that none holds up the reading. */
 static struct shared *furthest_behind(const struct engine *engine, unsigned *chosen_part)
 {
@@ -131,7 +143,7 @@ static struct shared *furthest_behind(const struct engine *engine, unsigned *cho
     uint64_t most = 0;
     for (struct shared *shared = engine->shared; shared; shared = shared->next)
         for (unsigned part = 0; part < PARTS; part++)
-            if (engine->algorithms & parts[part] && to_hash(shared, part) &&
+            if (engine->algorithms & parts[part] && to_hash(shared, part) && !company_is_away(engine, part) &&
                 shared->filled - shared->hashed[part] > most) {
                 most = shared->filled - shared->hashed[part];
                 chosen = shared;
