@@ -128,18 +128,24 @@ def drop(path: Path) -> None:
 def test_page_cache_keeps_what_it_had_and_no_more(tmp_path: Path) -> None:
     """A scan leaves in memory what was there before it, not what it read itself."""
     sizes = [100_000 + number for number in range(60)] + [40 << 20]
-    expected = write(tmp_path / "files", sizes)
-    cold = [b"%d" % number for number in (*range(0, 60, 2), 60)]
-    for name in cold:
-        drop(tmp_path / "files" / os.fsdecode(name))
-    if any(cached(tmp_path / "files" / os.fsdecode(name)) for name in cold):
-        pytest.skip("this file system is in memory")
-    results = read(tmp_path / "files", list(expected), threads=2)
-    assert {result.name: result.digests for result in results} == expected
-    still = {name for name in expected if cached(tmp_path / "files" / os.fsdecode(name))}
-    # The kernel gives no promise for a single page: another reader, or want of memory, may decide otherwise.
-    assert len(still & set(cold)) <= len(cold) // 5
-    assert len(still - set(cold)) >= (len(expected) - len(cold)) * 4 // 5
+    cold = {b"%d" % number for number in (*range(0, 60, 2), 60)}
+    found = []
+    # The kernel gives no promise for a page: another reader, or want of memory, may decide otherwise now and then.
+    for attempt in range(4):
+        folder = tmp_path / str(attempt)
+        expected = write(folder, sizes)
+        for name in cold:
+            drop(folder / os.fsdecode(name))
+        before = {name for name in expected if cached(folder / os.fsdecode(name))}
+        if cold <= before:
+            pytest.skip("this file system is in memory")
+        results = read(folder, list(expected), threads=2)
+        assert {result.name: result.digests for result in results} == expected
+        after = {name for name in expected if cached(folder / os.fsdecode(name))}
+        if before == after == set(expected) - cold:
+            return
+        found.append((sorted(before), sorted(after)))
+    pytest.fail(f"in memory before and after: {found}")
 
 
 def test_closing_drops_what_is_queued(tmp_path: Path) -> None:
