@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hashmatch.config import Settings
@@ -102,6 +103,7 @@ def test_answers_before_a_wrong_line_are_given(store: Settings) -> None:
             next(answers)
 
 
+@hypothesis_settings(deadline=None)
 @given(st.lists(st.sampled_from([*range(8), None]), max_size=40), st.integers(1, 60), st.randoms())
 def test_answers_do_not_depend_on_how_the_text_was_cut(
     store_of_eight: Snapshot, asked: list[int | None], longest: int, chance: Random

@@ -26,3 +26,6 @@ class Batch(NamedTuple):
 
 
 Answer = tuple[Batch, list[FileResult]]
+
+# Stands among batches where the walk has none at hand yet and goes on: a moment to take what was read.
+NOTHING_YET: Final = Batch(b"", (), streams=False, defer_links=False)

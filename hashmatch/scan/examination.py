@@ -12,7 +12,7 @@ from hashmatch.errors import HashmatchError
 from hashmatch.evidence.source import SourceFacts
 from hashmatch.evidence.tree import Entry, Files
 from hashmatch.hashing.engine import FileResult
-from hashmatch.scan.batch import Answer, Batch
+from hashmatch.scan.batch import NOTHING_YET, Answer, Batch
 from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
@@ -85,7 +85,8 @@ class Examination:
             self._ledger.listed += len(found.names)
             if found.later:
                 self._later.put_off(found)
-                self._say()
+                if self._say():
+                    yield NOTHING_YET
             else:
                 yield _batch(found)
         self._walked = True
@@ -108,7 +109,8 @@ class Examination:
         if len(results) > asked:
             self._ledger.enter_batch(prefix, results[asked:], is_stream=True)
 
-    def _say(self, *, now: bool = False) -> None:
+    def _say(self, *, now: bool = False) -> bool:
+        """Report progress, unless that was done a moment ago; tell whether it was."""
         if self.first_flag is None and self._ledger.matches:
             self.first_flag = self._clock()
         clock = time.monotonic()
@@ -126,6 +128,8 @@ class Examination:
                     self._source.used_bytes if whole else 0,
                 )
             )
+            return True
+        return False
 
 
 def _batch(files: Files) -> Batch:

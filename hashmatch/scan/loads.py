@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hashmatch.scan.batch import Batch
+from hashmatch.scan.batch import NOTHING_YET, Batch
 from hashmatch.scan.worker import Load
 
 _SECONDS: Final = 0.1  # that a load is meant to take
@@ -34,6 +34,8 @@ class Loads:
             batch = self._rest or next(self._batches, None)
             if batch is None:
                 break
+            if batch is NOTHING_YET:
+                continue
             self._rest = batch._replace(names=batch.names[room:]) if len(batch.names) > room else None
             load.append(batch._replace(names=batch.names[:room]) if self._rest else batch)
             room -= len(batch.names)

@@ -12,7 +12,7 @@ from typing import Final, Self
 from hashmatch.evidence.queue import EvidenceQueue
 from hashmatch.evidence.tree import Files
 from hashmatch.hashing.engine import FileResult, ReadRules
-from hashmatch.scan.batch import DRAIN, POLL, Answer, Batch
+from hashmatch.scan.batch import DRAIN, NOTHING_YET, POLL, Answer, Batch
 
 _FILES_AHEAD: Final = 4096  # given to the engine and not answered
 _BATCHES_AHEAD: Final = 128  # the engine holds a descriptor for each
@@ -56,28 +56,31 @@ class EngineThreads:
             OSError: this process ran out of descriptors or memory.
         """
         deadline: float | None = None
-        more = True
         while True:
             if deadline is None and stopped():
                 deadline = time.monotonic() + DRAIN
-            while more and deadline is None and self._has_room():
-                more = self._submit(next(batches, None))
-            if not self._under_way or (deadline is not None and time.monotonic() >= deadline):
+            walking = deadline is None and self._fill(batches)
+            if not (walking or self._under_way) or (deadline is not None and time.monotonic() >= deadline):
                 return
-            for owner, asked, results in self._queue.take(_WANTED, POLL):
+            for owner, asked, results in self._queue.take(_WANTED, 0.0 if walking else POLL):
                 yield self._answered(owner, asked, results), results
 
-    def _has_room(self) -> bool:
-        return self._files < _FILES_AHEAD and len(self._under_way) < _BATCHES_AHEAD
+    def _fill(self, batches: Iterator[Batch]) -> bool:
+        """Queue batches while there is room; tell whether the walk only paused, so that it can go on at once."""
+        while self._files < _FILES_AHEAD and len(self._under_way) < _BATCHES_AHEAD:
+            batch = next(batches, None)
+            if batch is None:
+                return False
+            if batch is NOTHING_YET:
+                return True
+            self._submit(batch)
+        return False
 
-    def _submit(self, batch: Batch | None) -> bool:
-        if batch is None:
-            return False
+    def _submit(self, batch: Batch) -> None:
         owner = next(self._owners)
         self._under_way[owner] = (batch, len(batch.names))
         self._files += len(batch.names)
         self._queue.submit(owner, Files(batch.directory, batch.names, batch.streams), self._rules[batch.defer_links])
-        return True
 
     def _answered(self, owner: int, asked: int, results: list[FileResult]) -> Batch:
         """Return the part of the batch that the results are of."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,7 @@ LARGEST_BUFFER: Final = 64 << 20  # bytes
 _TABLES: Final = 256  # at most about so many tables a generation, for they all may be open at once
 _BUFFERED: Final = 60  # bytes that one record takes in the buffer
 TABLE_SIZE: Final = 32 << 20  # bytes; 10 million keys stay below a dozen descriptors
+BLOCK_SIZE: Final = 1 << 10  # bytes; a look-up checks the sum of a whole block, which at 4 KiB is a quarter of its time
 BLOOM_BITS: Final = 12  # bits a key; one absent digest in about 300 costs a block read
 BATCH: Final = 1_000  # records
 
@@ -61,6 +64,7 @@ def build(path: Path, partitions: Iterable[Iterable[tuple[bytes, bytes]]], expec
             paranoid_checks=True,
             write_buffer_size=min(max(SMALLEST_BUFFER, expected * _BUFFERED // _TABLES), LARGEST_BUFFER),
             max_file_size=TABLE_SIZE,
+            block_size=BLOCK_SIZE,
             compression=None,
             bloom_filter_bits=BLOOM_BITS,
         )
@@ -77,16 +81,13 @@ def build(path: Path, partitions: Iterable[Iterable[tuple[bytes, bytes]]], expec
 
 def _write(database: plyvel.DB, records: Iterable[tuple[bytes, bytes]]) -> int:
     count = 0
+    remaining = iter(records)
     batch = database.write_batch()
-    put = batch.put
-    for key, value in records:
-        put(key, value)
-        count += 1
-        if count % BATCH == 0:
-            batch.write()
-            batch.clear()
-    if count % BATCH:
+    while some := list(islice(remaining, BATCH)):
+        deque(starmap(batch.put, some), maxlen=0)  # a loop without a step of the interpreter for each record
         batch.write()
+        batch.clear()
+        count += len(some)
     return count
 
 

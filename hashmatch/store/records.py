@@ -21,6 +21,7 @@ from hashmatch.hashlists.entries import EntryBlock
 from hashmatch.hashlists.junk import junk_digests, junk_reason
 from hashmatch.store.postings import KEY_SIZE, LAST, LONG_SIZE, MAX_FILE_SIZE, MAX_ORDINAL, SIZED
 from hashmatch.store.sealing import Sealer
+from hashmatch.store.sizes import distinct
 
 FINGERPRINT_SIZE: Final = 8
 RECORD_SIZE: Final = KEY_SIZE + FINGERPRINT_SIZE + LONG_SIZE
@@ -86,7 +87,7 @@ def seal_entries(block: EntryBlock, categories: int | Sequence[int], sealer: Sea
         records,
         Counter(dict(zip(used.tolist(), numbers.tolist(), strict=True))),
         len(sizes),
-        np.unique(sizes).astype(np.uint64),
+        distinct([sizes]),
         quarantined,
     )
 

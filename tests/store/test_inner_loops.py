@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hashmatch.digests import ALL_ALGORITHMS
@@ -32,6 +33,7 @@ def test_the_quick_ones_are_chosen() -> None:
 
 
 @pytest.mark.parametrize("lanes", [0, *native.LANES])
+@hypothesis_settings(deadline=None)
 @given(st.binary(min_size=1, max_size=64), st.binary(min_size=1, max_size=1), messages)
 def test_sealing_is_keyed_blake2b(lanes: int, key: bytes, prefix: bytes, asked: list[bytes | None]) -> None:
     """Every width, whatever lengths stand side by side in its lanes, agrees with `hashlib`."""
@@ -73,6 +75,7 @@ def test_what_cannot_be_sealed_is_refused(prefix: bytes, asked: object, kind: ty
         native.seal(STATE, PREFIX, [], 3)
 
 
+@hypothesis_settings(deadline=None)
 @given(st.lists(st.binary(min_size=16, max_size=16), max_size=60), st.binary(max_size=1))
 def test_keys_are_put_in_order_alike(asked: list[bytes], prefix: bytes) -> None:
     """Ascending, equal ones in the order of the questions, each with its position."""
@@ -84,6 +87,7 @@ def test_keys_are_put_in_order_alike(asked: list[bytes], prefix: bytes) -> None:
         assert list(zip(keys, positions, strict=True)) == expected
 
 
+@hypothesis_settings(deadline=None)
 @given(sealed_keys, st.integers(1, 50), st.integers(0, 2**64 - 1))
 def test_filters_are_built_alike(keys: list[bytes], blocks: int, salt: int) -> None:
     """The same keys give the same bits and the same check values, also where the numbers of blocks are large."""

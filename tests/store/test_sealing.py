@@ -9,6 +9,7 @@ import traceback
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
@@ -20,6 +21,7 @@ KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
 
 
+@hypothesis_settings(deadline=None)
 @given(st.sampled_from(ALL_ALGORITHMS), st.binary(min_size=16, max_size=32), st.binary(min_size=32, max_size=32))
 def test_sealing_is_keyed_blake2b_of_algorithm_and_digest(algorithm: Algorithm, digest: bytes, key: bytes) -> None:
     """A sealed key can be computed anew from the published definition alone."""

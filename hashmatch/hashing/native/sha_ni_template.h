@@ -4,7 +4,7 @@
  * The instructions do four rounds of SHA-1, or two of SHA-256, over four words of the schedule; which words they want in
  * which order is in Intel's Software Developer's Manual, volume 2, SHA1RNDS4 to SHA256RNDS2. Each waits for the one
  * before it, so the digests of a stream, or the same digest of two streams, are woven together group by group: a group
- * is four steps of MD5, four rounds of SHA-1 and four of SHA-256.
+ * is four rounds of SHA-1, four of SHA-256 and four steps of MD5.
  */
 #include <immintrin.h>
 
@@ -40,14 +40,14 @@
 
 #define GROUP(g) \
     do { \
-        if (algorithms & ALG_MD5 && (g) < 16) \
-            MD5_STEPS(4 * (g)); \
         for (int s = 0; s < count; s++) { \
             if (algorithms & ALG_SHA1) \
                 SHA1_ROUNDS(g, s); \
             if (algorithms & ALG_SHA256 && (g) < 16) \
                 SHA256_ROUNDS(g, s); \
         } \
+        if (algorithms & ALG_MD5 && (g) < 16) \
+            MD5_STEPS(4 * (g)); \
     } while (0)
 
 #define FIVE_GROUPS(g) \
