@@ -49,7 +49,7 @@ def test_an_exit_code_that_is_not_accepted_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_program_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     """A program that cannot be started has failed like any other."""
-    assert "127" in measure(Program("absent", ("no-such-program-here",)), tmp_path).problem
+    assert "127" in measure(Program("absent", (str(tmp_path / "no-such-program"),)), tmp_path).problem
 
 
 def test_a_program_that_does_less_than_the_work_has_failed(tmp_path: Path) -> None:
