@@ -124,15 +124,19 @@ static bool to_hash(const struct shared *shared, unsigned part)
     return !shared->hashing[part] && shared->hashed[part] < shared->filled;
 }
 
-/* Streams go through MD5 in company or not at all: were each taken up as soon as its next slot is read, they would
- * fall out of step, and each take the time that all of them take together. */
-static bool company_is_away(const struct engine *engine, unsigned part)
+/* Streams go through MD5 in company: were each taken up as soon as its next slot is read, they would fall out of step,
+ * and each take the time that all of them take together. Only a stream whose ring is full waits for no other. */
+static bool waits_for_company(const struct engine *engine, const struct shared *stream, unsigned part)
 {
     if (parts[part] != ALG_MD5)
         return false;
-    for (const struct shared *shared = engine->shared; shared; shared = shared->next)
-        if (shared->hashing[part])
+    for (const struct shared *other = engine->shared; other; other = other->next) {
+        if (other->hashing[part])
             return true;
+        if (other->hashed[part] == other->filled && (other->reading || !other->stream->source.ended) &&
+            stream->filled - stream->hashed[part] < SLOTS)
+            return true;
+    }
     return false;
 }
 
@@ -143,7 +147,7 @@ static struct shared *furthest_behind(const struct engine *engine, unsigned *cho
     uint64_t most = 0;
     for (struct shared *shared = engine->shared; shared; shared = shared->next)
         for (unsigned part = 0; part < PARTS; part++)
-            if (engine->algorithms & parts[part] && to_hash(shared, part) && !company_is_away(engine, part) &&
+            if (engine->algorithms & parts[part] && to_hash(shared, part) && !waits_for_company(engine, shared, part) &&
                 shared->filled - shared->hashed[part] > most) {
                 most = shared->filled - shared->hashed[part];
                 chosen = shared;
