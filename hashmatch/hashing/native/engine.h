@@ -1,7 +1,7 @@
 /* The engine: files of many batches are queued, threads read and hash them side by side, results are taken.
  *
  * One mutex guards the queue, the shared streams and what is done; it is held for some dozens of instructions, never
- * while a file is opened, read or hashed. Python objects are touched in files.c alone, with the GIL.
+ * while a file is opened, read or hashed. Python objects are touched in files.c, asked.c and results.c alone, with the GIL.
  */
 #ifndef HASHMATCH_ENGINE_H
 #define HASHMATCH_ENGINE_H
