@@ -68,7 +68,9 @@ class LookUp:
         return _Answered(answers, refused)
 
 
-def look_up_in_processes(stretches: Iterable[bytes], look_up_block: LookUp, workers: int) -> Generator[list[Answer], None, None]:
+def look_up_in_processes(
+    stretches: Iterable[bytes], look_up_block: LookUp, workers: int
+) -> Generator[list[Answer], None, None]:
     """Yield what `look_up` yields for a text, of which `workers` processes each answer a stretch at a time.
 
     Some stretches a worker are held in memory at once; each is given to a process after it was cut at a line's end.

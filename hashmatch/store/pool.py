@@ -25,9 +25,7 @@ _PR_SET_PDEATHSIG: Final = 1
 class Pool:
     """Runs tasks in `processes` workers, or at once in this process where that is 0."""
 
-    def __init__(
-        self, processes: int, died: str = "a worker process of the import died; nothing was imported"
-    ) -> None:
+    def __init__(self, processes: int, died: str = "a worker process of the import died; nothing was imported") -> None:
         """Start nothing yet; `died` is what to say where a worker dies."""
         self._died = died
         self._processes = processes
@@ -74,9 +72,7 @@ class Pool:
                 future.cancel()
 
 
-def _submit(
-    executor: ProcessPoolExecutor, function: Callable[[_Task], _Result], task: _Task
-) -> Future[_Result]:
+def _submit(executor: ProcessPoolExecutor, function: Callable[[_Task], _Result], task: _Task) -> Future[_Result]:
     # This starts a worker where none is idle. Until it ignores SIGINT itself, Ctrl-C must not reach it: the mask is
     # inherited.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
