@@ -21,7 +21,7 @@ from hashmatch.store.opening import open_lists
 from hashmatch.store.pool import Pool
 from hashmatch.store.snapshot import Snapshot
 
-BLOCK: Final = 2 << 20  # bytes; a fifth of a second of work, so that processes end together, and few canaries
+BLOCK: Final = 1 << 20  # bytes; a tenth of a second of work, so that processes end together and canaries cost little
 
 
 class _Block(NamedTuple):
