@@ -6,7 +6,7 @@ what may be listed is asked of the store at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from hashmatch.digests import Algorithm, parse_hex
@@ -56,13 +56,16 @@ _NO_MATCH: Final = Answer(Outcome.NO_MATCH, ())
 _EXCLUDED: Final = Answer(Outcome.EXCLUDED, ())
 
 
-def look_up(text: Iterable[bytes], algorithm: Algorithm, known: ManyKnownHashes) -> Iterator[list[Answer]]:
+def look_up(
+    text: Iterable[bytes], algorithm: Algorithm, known: ManyKnownHashes, first_line: int = 1
+) -> Generator[list[Answer], None, None]:
     """Yield an answer for each line of a text, in order: a list for the lines that each stretch of it ends.
 
     Args:
         text: one digest a line, cut into stretches anywhere.
         algorithm: of all the digests.
         known: the lists.
+        first_line: the number of the first line, for errors.
 
     Raises:
         QueryError: a line is no digest of that algorithm; names the line, never what stands in it. Those before
@@ -70,8 +73,8 @@ def look_up(text: Iterable[bytes], algorithm: Algorithm, known: ManyKnownHashes)
         StoreError: the store cannot answer.
     """
     answering = _Answering(algorithm, known)
-    line = 1
-    for lines in _whole_lines(text):
+    line = first_line
+    for lines in whole_lines(text):
         digests = digests_in_lines(algorithm, lines)
         if digests is None:
             digests, refused = _parse(lines, line, algorithm)
@@ -82,7 +85,8 @@ def look_up(text: Iterable[bytes], algorithm: Algorithm, known: ManyKnownHashes)
         line += len(digests)
 
 
-def _whole_lines(text: Iterable[bytes]) -> Iterator[bytes]:
+def whole_lines(text: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a text in stretches that end where lines do; the last line gets the line break it may lack."""
     held: list[bytes] = []
     for stretch in text:
         end = stretch.rfind(b"\n") + 1
@@ -123,16 +127,22 @@ class _Answering:
 
     def answers(self, digests: Sequence[bytes]) -> list[Answer]:
         answers = [_NO_MATCH] * len(digests)
-        positions = self._known.candidates((self._algorithm,), [(digest,) for digest in digests])
+        positions = self._known.candidates((self._algorithm,), list(zip(digests, strict=True)))
         asked = [digests[position] for position in positions]
-        for position, found in zip(positions, self._known.find_statements(self._algorithm, asked), strict=True):
-            if found:
-                answers[position] = self._answer(digests[position], found)
+        statements = self._known.find_statements(self._algorithm, asked)
+        # Most are one object, and an object is told from another in less time than a value from another.
+        numbers = list(map(id, statements))
+        distinct = dict(zip(numbers, zip(asked, statements, strict=True), strict=True))
+        said = {number: self._answer(*of_one) for number, of_one in distinct.items()}
+        for position, number in zip(positions, numbers, strict=True):
+            answers[position] = said[number]
         for position in self._empty_files(digests):
             answers[position] = _EXCLUDED
         return answers
 
     def _answer(self, digest: bytes, found: tuple[tuple[int, Posting], ...]) -> Answer:
+        if not found:
+            return _NO_MATCH
         answer = self._remembered.get(found)
         if answer is None:
             agreements = decide({self._algorithm: digest}, None, _AlreadyFound(found))

@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"reports"},
     {"scan"},
     {"lists", "lookup"},
-    {"selftest"},
+    {"bulk", "selftest"},
     {"bench"},
     {"cli", "api", "cluster"},
 ]

@@ -1,4 +1,4 @@
-"""Worker processes for an import: tasks in, results in order, a bounded number under way."""
+"""Worker processes: tasks in, results in order, a bounded number under way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _PR_SET_PDEATHSIG: Final = 1
 class Pool:
     """Runs tasks in `processes` workers, or at once in this process where that is 0."""
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, died: str = "a worker process of the import died; nothing was imported") -> None:
+        """Start nothing yet; `died` is what to say where a worker dies."""
+        self._died = died
         self._processes = processes
         self._executor: ProcessPoolExecutor | None = None
 
@@ -58,16 +60,26 @@ class Pool:
         under_way: deque[Future[_Result]] = deque()
         try:
             for task in tasks:
-                under_way.append(self._executor.submit(function, task))
+                under_way.append(_submit(self._executor, function, task))
                 if len(under_way) > _AHEAD * self._processes:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
         except BrokenProcessPool:
-            raise StoreError("a worker process of the import died; nothing was imported") from None
+            raise StoreError(self._died) from None
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def _submit(executor: ProcessPoolExecutor, function: Callable[[_Task], _Result], task: _Task) -> Future[_Result]:
+    # This starts a worker where none is idle. Until it ignores SIGINT itself, Ctrl-C must not reach it: the mask is
+    # inherited.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return executor.submit(function, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(parent: int) -> None:

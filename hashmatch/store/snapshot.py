@@ -128,7 +128,7 @@ class Snapshot:
         """
         everything = range(len(digests))
         filters = [self._filters[algorithm] for algorithm in algorithms]
-        if None in filters or any(len(row) != len(algorithms) for row in digests):
+        if None in filters or set(map(len, digests)) - {len(algorithms)}:
             return everything
         marks = bytearray(len(digests))
         for position, (algorithm, sections) in enumerate(zip(algorithms, filters, strict=True)):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from hashmatch.config import Settings
-from tests.madeup import digests, hashmatch, take_in, write_list
+from tests.madeup import command, digests, hashmatch, take_in, write_list
 
 LISTED, ABSENT = digests(20), digests(20, "absent")
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
@@ -97,3 +100,70 @@ def test_wrong_usage(store: Settings, words: list[str]) -> None:
     """No algorithm, an unknown one, a file that is not there: exit code 2."""
     done = hashmatch(store, "lookup", *words, input="")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def many(path: Path, size: int) -> Path:
+    """Write a file of about `size` bytes of digests."""
+    path.write_text(question() * (size // len(question())))
+    return path
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file of so many blocks that it is not read to its end while its first answers wait to be taken."""
+    return many(tmp_path / "large", 18_000_000)
+
+
+def test_several_processes_answer_a_large_file_as_one_does(store: Settings, tmp_path: Path) -> None:
+    """Lines and JSON are those of a small file many times over, from a file and from standard input."""
+    large = many(tmp_path / "large", 8_500_000)
+    ask = ("lookup", "--algorithm", "md5")
+    times = large.stat().st_size // len(question())
+    expected = ("match\tnotable made-up 1 weak_only lab:2\nno_match\n" * 20 + "excluded\n") * times
+    with large.open() as opened:
+        assert hashmatch(store, *ask, "--workers", "2", stdin=opened).stdout == expected
+    done = hashmatch(store, *ask, large, "--workers", "2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+    document = json.loads(hashmatch(store, *ask, large, "--json", "--workers", "2").stdout)
+    outcomes = [line.split("\t")[0] for line in expected.splitlines()]
+    assert [result["outcome"] for result in document["results"]] == outcomes
+
+
+def test_a_wrong_line_ends_a_large_file_as_a_small_one(store: Settings, large: Path) -> None:
+    """All lines before it are answered, and its number is exact."""
+    lines = large.read_bytes().count(b"\n")
+    with large.open("a") as opened:
+        opened.write("wrong\n" + question())
+    done = hashmatch(store, "lookup", "--algorithm", "md5", large, "--workers", "2")
+    assert (done.returncode, done.stdout.count("\n")) == (26, lines)
+    assert done.stderr.startswith(f"hashmatch: line {lines + 1}: expected 32 ")
+
+
+def begun(store: Settings, large: Path) -> subprocess.Popen[bytes]:
+    """Start a large look-up in a session of its own, and read one line: it then waits for us to read more."""
+    words = command(store, "lookup", "--algorithm", "md5", large, "--workers", "2")
+    asking = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0)
+    assert asking.stdout is not None
+    assert asking.stdout.read(1) == b"m"
+    return asking
+
+
+def test_interrupted_in_the_middle(store: Settings, large: Path) -> None:
+    """Ctrl-C, which reaches every process of the terminal, gives exit code 130 and leaves no view behind."""
+    with begun(store, large) as asking:
+        os.killpg(asking.pid, signal.SIGINT)
+        _, said = asking.communicate(timeout=60)
+    assert (asking.returncode, said.strip()) == (130, b"hashmatch: interrupted")
+    assert [path.name for path in (store.store / "views").iterdir()] == ["lock"]
+
+
+def test_a_worker_that_dies_is_a_store_error(store: Settings, large: Path) -> None:
+    """Exit code 12 and words that say so; what was answered is a beginning of the answers."""
+    with begun(store, large) as asking:
+        children = Path(f"/proc/{asking.pid}/task/{asking.pid}/children").read_text().split()
+        worker = next(n for n in children if b"spawn_main" in Path(f"/proc/{n}/cmdline").read_bytes())
+        os.kill(int(worker), signal.SIGKILL)
+        answers, said = asking.communicate(timeout=60)
+    assert asking.returncode == 12
+    assert said == b"hashmatch: a worker process of the look-up died; the answers are not complete\n"
+    assert 0 < answers.count(b"\n") < large.read_bytes().count(b"\n")

@@ -51,9 +51,9 @@ def test_a_scan_loads_only_what_it_needs(store: Settings, tmp_path: Path) -> Non
 
 
 def test_a_lookup_loads_only_what_it_needs(store: Settings) -> None:
-    """Nor does a look-up load the scan."""
+    """Nor does a look-up load the scan, nor what starts processes."""
     loaded = loaded_by(store, "lookup", "--algorithm", "md5")
-    assert not loaded & (HEAVY | {"hashmatch.scan.run"})
+    assert not loaded & (HEAVY | {"hashmatch.scan.run", "hashmatch.bulk", "multiprocessing"})
     assert "hashmatch.store.snapshot" in loaded
 
 
