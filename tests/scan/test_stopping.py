@@ -5,19 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from hashmatch.scan.stopping import stopping_on_signals
-
-
-@pytest.fixture(autouse=True)
-def python_takes_interrupts() -> Iterator[None]:
-    """A shell has what it starts in the background ignore SIGINT, and Python then leaves it so."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +16,18 @@ static struct timespec after(clockid_t clock, double seconds)
     at.tv_sec += (long)seconds + nanoseconds / 1000000000;
     at.tv_nsec = nanoseconds % 1000000000;
     return at;
+}
+
+/* Start a thread that takes no signals: one that broke off the opening of a file would seem to be the file's fault. */
+static int start_thread(struct engine *engine, pthread_t *thread)
+{
+    sigset_t all, before;
+    int error;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(thread, NULL, worker_run, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
 }
 
 int engine_start(struct engine *engine, unsigned algorithms, unsigned threads, size_t read_size)
@@ -33,7 +46,7 @@ int engine_start(struct engine *engine, unsigned algorithms, unsigned threads, s
     if (!engine->thread)
         return ENOMEM;
     for (; engine->threads < threads; engine->threads++) {
-        int error = pthread_create(&engine->thread[engine->threads], NULL, worker_run, engine);
+        int error = start_thread(engine, &engine->thread[engine->threads]);
         if (error) {
             engine_stop(engine, 10);
             return error;
