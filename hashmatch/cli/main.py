@@ -32,7 +32,14 @@ def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> No
     type=click.Path(path_type=Path),
     help="The key the lists are sealed with, outside the store [$HASHMATCH_SEALING_KEY].",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Say which.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show version and engine.",
+)
 @click.pass_context
 def cli(context: click.Context, store: Path | None, sealing_key: Path | None) -> None:
     """Known-hash matching for forensic triage: digests in, flags out.
