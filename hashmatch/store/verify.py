@@ -22,7 +22,7 @@ from hashmatch.store.sizes import SizesCheck
 from hashmatch.store.sorting import PARTITIONS, PARTITIONS_PER_ALGORITHM, partition_digest, partition_start
 from hashmatch.store.views import open_view
 
-_PARTITIONS_A_TASK: Final = 128  # a part of one algorithm's; each task opens a view, and holds its part of the filter
+_PARTITIONS_A_TASK: Final = 32  # a part of one algorithm's; each task opens a view, and holds its part of the filter
 
 
 class Stretch(NamedTuple):
