@@ -15,14 +15,14 @@ FLOORS: list[set[str]] = [
     {"", "errors"},
     {"digests", "config", "outcomes"},
     {"hashlists", "hashing"},
-    {"store", "evidence", "custody"},
+    {"store", "evidence", "custody", "access"},
     {"matching"},
     {"reports"},
     {"scan"},
     {"lists", "lookup"},
-    {"bulk", "selftest"},
-    {"bench"},
-    {"cli", "api", "cluster"},
+    {"bulk", "selftest", "runs"},
+    {"bench", "api", "cluster"},
+    {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -30,6 +30,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 GUARDED = {
     "plyvel": "store",
     "aiohttp": "api",
+    "prometheus_client": "api",
     "click": "cli",
     "rich": "cli",
     "ijson": "hashlists",
