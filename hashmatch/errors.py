@@ -15,7 +15,12 @@
     │   ├── StoreDamaged            what is on disk is not what was sealed
     │   ├── StoreUnwritable         no space, no permission
     │   └── SealingKeyError         the sealing key is absent, open to others, or another one
+    ├── RunError                    work that the service was asked for
+    │   ├── RunNotFound             there is no such run
+    │   ├── RunNotPossible          what is asked does not go with the state the run is in
+    │   └── RunDamaged              its files are not what was written
     ├── SourceUnusable              the evidence source is absent, a file, or writable
+    │   └── SourceOutside           it does not lie beneath an evidence root of the service
     └── OutputUnusable              the report cannot be written where it was asked for
 
 A message says where, what was expected and what was found, and never holds a digest. No class
@@ -105,8 +110,28 @@ class SealingKeyError(StoreError):
     code = "store.sealing_key"
 
 
+class RunError(HashmatchError):
+    code = "run"
+
+
+class RunNotFound(RunError):
+    code = "run.not_found"
+
+
+class RunNotPossible(RunError):
+    code = "run.not_possible"
+
+
+class RunDamaged(RunError):
+    code = "run.damaged"
+
+
 class SourceUnusable(HashmatchError):
     code = "source.unusable"
+
+
+class SourceOutside(SourceUnusable):
+    code = "source.outside"
 
 
 class OutputUnusable(HashmatchError):

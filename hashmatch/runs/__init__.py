@@ -1,0 +1,1 @@
+"""Work of the service that has a process of its own: scans and imports."""
