@@ -44,6 +44,7 @@ class ImportRequest:
         scheme: what category numbers mean.
         category: the category of every entry, for a list that has none of its own.
         unsigned: that the person accepts a list nobody has signed.
+        activate: make it the active release; else it is built and verified, and left for `activate`.
     """
 
     path: Path
@@ -56,20 +57,22 @@ class ImportRequest:
     scheme: str | None = None
     category: str | None = None
     unsigned: bool = False
+    activate: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A generation that is now active, and the release it took the place of."""
+    """A generation that is now in the store; if it is active, the release it took the place of."""
 
     stored: Stored
+    active: bool
     replaced: str | None
 
 
 def import_list(
     settings: Settings, request: ImportRequest, *, now: datetime, processes: int, progress: Progress
 ) -> Imported:
-    """Take a list in, whole or not at all, and make it the active release of its id.
+    """Take a list in, whole or not at all, and make it the active release of its id unless told not to.
 
     Raises:
         ListError: the file, or what was declared of it, was refused.
@@ -97,13 +100,15 @@ def import_list(
             )
             manifest = _manifest(request, signature, reading.format_name, source, built, contradictions, sealer, now)
             stored = catalogue.commit(staging, manifest)
+        if not request.activate:
+            return Imported(stored, active=False, replaced=None)
         try:
             catalogue.activate(stored)
         except StoreError:
             catalogue.withdraw(stored)
             raise
     replaced = next((s.manifest.release for s in active if s.manifest.list == request.list_id), None)
-    return Imported(stored, replaced)
+    return Imported(stored, active=True, replaced=replaced)
 
 
 def sealer_for_import(settings: Settings, catalogue: Catalogue) -> Sealer:

@@ -62,6 +62,7 @@ def _show(settings: Settings, as_json: bool) -> None:
 @click.option("--scheme", help="The scheme that gives category numbers their meaning.")
 @click.option("--category", help="The category of every entry, for a list that has none of its own.")
 @click.option("--unsigned", is_flag=True, help="Accept a list that nobody has signed; every report will say so.")
+@click.option("--no-activate", is_flag=True, help="Build and verify it only; 'lists activate' puts it to use.")
 @click.option("--workers", type=click.IntRange(0), default=None, help="Processes to use [number of cores].")
 @json_option
 @click.pass_obj
@@ -77,10 +78,11 @@ def import_command(
     scheme: str | None,
     category: str | None,
     unsigned: bool,
+    no_activate: bool,
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Take a hash list in, whole or not at all, and make it active."""
+    """Take a hash list in, whole or not at all, and make it active unless told not to."""
     request = use_case.ImportRequest(
         path=file,
         list_id=list_id,
@@ -92,6 +94,7 @@ def import_command(
         scheme=scheme,
         category=category,
         unsigned=unsigned,
+        activate=not no_activate,
     )
     with import_progress() as progress:
         result = use_case.import_list(

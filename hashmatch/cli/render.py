@@ -78,6 +78,7 @@ def imported(result: Imported) -> dict[str, object]:
         ],
         "generation": result.stored.directory.name,
         "content_root": manifest.content_root,
+        "active": result.active,
         "replaced": result.replaced,
     }
 
@@ -86,7 +87,10 @@ def imported_text(result: Imported) -> None:
     """Tell a person what an import did and what to look at."""
     manifest = result.stored.manifest
     digests = ", ".join(f"{count:,} {label}" for label, count in manifest.digests.items())
-    click.echo(f"{manifest.list} {manifest.release}: {manifest.entries:,} entries ({digests}), {manifest.type}, active")
+    state = "active" if result.active else "not active"
+    click.echo(
+        f"{manifest.list} {manifest.release}: {manifest.entries:,} entries ({digests}), {manifest.type}, {state}"
+    )
     click.echo(f"  read as {manifest.source_format}; sealed and read back, content root {manifest.content_root[:16]}")
     if result.replaced is not None:
         click.echo(f"  takes the place of release {result.replaced}")

@@ -63,6 +63,15 @@ def test_import_as_json(settings: Settings, tmp_path: Path) -> None:
     assert Path(document["quarantine_file"]).read_bytes() == b""
 
 
+def test_import_without_activating(first: Settings, tmp_path: Path) -> None:
+    """What is left inactive is said to be, in words and for machines, and can be activated."""
+    path = write_list(tmp_path / "list", LISTED)
+    done = hashmatch(first, *import_words(path, "made-up", "1", "--no-activate"))
+    assert "made-up 1: 300 entries (300 md5), notable, not active" in done.stdout
+    assert as_json(hashmatch(first, *import_words(path, "made-up", "2", "--no-activate", "--json")))["active"] is False
+    assert hashmatch(first, "lists", "activate", "made-up", "2").stdout == "made-up 2: active\n"
+
+
 def test_show(first: Settings, tmp_path: Path) -> None:
     """Both forms of the command show every release and which is active; an empty store says what to do."""
     hashmatch(first, *import_words(tmp_path / "first", "first", "2"))

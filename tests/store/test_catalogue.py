@@ -44,6 +44,25 @@ def test_an_import_replaces_the_active_release(store: Settings, tmp_path: Path) 
     assert [(item.stored.manifest.release, item.active) for item in show(store)] == [("1", False), ("2", True)]
 
 
+def test_a_release_may_wait(store: Settings, tmp_path: Path) -> None:
+    """A release that is imported but not activated answers nothing and takes nobody's place until it is."""
+    before = snapshot_id(store)
+    imported = take_in(store, write_list(tmp_path / "new", NEW), release="2", activate=False)
+    assert (imported.active, imported.replaced, snapshot_id(store)) == (False, None, before)
+    assert (missed(store, OLD), missed(store, NEW)) == (0, 200)
+    assert verify(store, "made-up", processes=0)[1].stored == imported.stored
+    activate(store, "made-up", "2")
+    assert (missed(store, OLD), missed(store, NEW)) == (200, 0)
+
+
+def test_the_first_list_may_wait(settings: Settings, tmp_path: Path) -> None:
+    """A store whose only list was never activated is there and has no active list."""
+    take_in(settings, write_list(tmp_path / "new", NEW), activate=False)
+    assert Catalogue(Layout(settings.store)).active() == ()
+    with pytest.raises(NoActiveList):
+        snapshot_id(settings)
+
+
 def test_an_older_release_is_made_active_again(store: Settings, tmp_path: Path) -> None:
     """Going back and forth gives the same snapshot each time, named by the same id."""
     first = snapshot_id(store)
