@@ -19,6 +19,9 @@
     │   ├── RunNotFound             there is no such run
     │   ├── RunNotPossible          what is asked does not go with the state the run is in
     │   └── RunDamaged              its files are not what was written
+    ├── AuditError                  the audit trail
+    │   ├── AuditUnwritable         an event cannot be made durable, so nothing may be answered
+    │   └── AuditDamaged            it is not what was written
     ├── SourceUnusable              the evidence source is absent, a file, or writable
     │   └── SourceOutside           it does not lie beneath an evidence root of the service
     └── OutputUnusable              the report cannot be written where it was asked for
@@ -124,6 +127,16 @@ class RunNotPossible(RunError):
 
 class RunDamaged(RunError):
     code = "run.damaged"
+class AuditError(HashmatchError):
+    code = "audit"
+
+
+class AuditUnwritable(AuditError):
+    code = "audit.unwritable"
+
+
+class AuditDamaged(AuditError):
+    code = "audit.damaged"
 
 
 class SourceUnusable(HashmatchError):

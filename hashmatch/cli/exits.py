@@ -19,6 +19,8 @@ _CODES: Final[dict[type[errors.HashmatchError], int]] = {
     errors.StoreDamaged: 12,
     errors.StoreError: 12,
     errors.SourceUnusable: 13,
+    errors.AuditUnwritable: 14,
+    errors.AuditDamaged: 15,
     errors.SealingKeyError: 16,
     errors.StoreUnwritable: 17,
     errors.OutputUnusable: 18,

@@ -1,0 +1,30 @@
+"""Trails for tests, and what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hashmatch.custody.events import Action, Event, EventOutcome
+from hashmatch.custody.record import NO_PREVIOUS, TRAIL, Record, chained, parse
+
+
+def asked(number: int = 1, case: str = "17") -> Event:
+    """Return an event of a look-up of so many digests."""
+    return Event(Action.LOOK_UP, EventOutcome.DONE, "token-1", "examiner", case, counts={"asked": number, "hits": 0})
+
+
+def records(directory: Path) -> list[Record]:
+    """Return the records of a trail, after making sure that they are whole and chained."""
+    content = (directory / TRAIL).read_bytes()
+    assert content.endswith(b"\n")
+    found, chain = [], NO_PREVIOUS
+    for seq, line in enumerate(content.split(b"\n")[:-1]):
+        record = parse(line)
+        assert (record.seq, record.prev) == (seq, chain)
+        found.append(record)
+        chain = chained(line)
+    return found
+
+
+def actions(directory: Path) -> list[str]:
+    return [str(record.action) for record in records(directory)]
