@@ -127,6 +127,8 @@ class RunNotPossible(RunError):
 
 class RunDamaged(RunError):
     code = "run.damaged"
+
+
 class AuditError(HashmatchError):
     code = "audit"
 
