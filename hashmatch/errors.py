@@ -8,6 +8,8 @@
     │   ├── ListAmbiguous           two readings of the file are possible
     │   ├── ListContradiction       the file says another type than the person
     │   ├── ListNotAuthorised       nobody entitled to it vouches for the list
+    │   ├── ListExpired             what was signed has come to its end
+    │   ├── ListRollback            older than what was accepted before
     │   ├── DuplicateRelease        this release of this list is already there
     │   └── NoActiveList            nothing to compare with
     ├── StoreError                  the store cannot do its work
@@ -22,6 +24,7 @@
     ├── AuditError                  the audit trail
     │   ├── AuditUnwritable         an event cannot be made durable, so nothing may be answered
     │   └── AuditDamaged            it is not what was written
+    ├── SigningKeyError             a signing key is absent, open to others, or not to be opened
     ├── SourceUnusable              the evidence source is absent, a file, or writable
     │   └── SourceOutside           it does not lie beneath an evidence root of the service
     └── OutputUnusable              the report cannot be written where it was asked for
@@ -85,6 +88,14 @@ class ListNotAuthorised(ListError):
     code = "list.not_authorised"
 
 
+class ListExpired(ListError):
+    code = "list.expired"
+
+
+class ListRollback(ListError):
+    code = "list.rollback"
+
+
 class DuplicateRelease(ListError):
     code = "list.duplicate_release"
 
@@ -139,6 +150,10 @@ class AuditUnwritable(AuditError):
 
 class AuditDamaged(AuditError):
     code = "audit.damaged"
+
+
+class SigningKeyError(HashmatchError):
+    code = "signing_key"
 
 
 class SourceUnusable(HashmatchError):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from hashmatch import __version__
+from hashmatch.authority.decision import SignatureState, admit_unsigned
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.errors import ListFormatError, NoActiveList, StoreError
-from hashmatch.hashlists.authority import SignatureState, admit
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import open_list
 from hashmatch.hashlists.listfile import ListFile
@@ -80,7 +80,7 @@ def import_list(
     """
     check_list_id(request.list_id)
     check_release(request.release)
-    signature = admit(unsigned_accepted=request.unsigned)
+    signature = admit_unsigned(request.unsigned, None, request.list_id, 0)
     layout = Layout(settings.store)
     catalogue = Catalogue(layout)
     with catalogue.locked():

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hashmatch"
 FLOORS: list[set[str]] = [
     {"", "errors"},
     {"digests", "config", "outcomes"},
-    {"hashlists", "hashing"},
+    {"authority", "hashlists", "hashing"},
     {"store", "evidence", "custody", "access"},
     {"matching"},
     {"reports"},

@@ -1,4 +1,4 @@
-"""Digests that identify nothing, and whether a list may be used."""
+"""Digests that identify nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import hashlib
 import pytest
 
 from hashmatch.digests import ALL_ALGORITHMS, Algorithm
-from hashmatch.errors import ListNotAuthorised
-from hashmatch.hashlists.authority import SignatureState, admit
 from hashmatch.hashlists.junk import junk_digests, junk_reason
 
 
@@ -27,10 +25,3 @@ def test_junk_is_named_by_its_reason(algorithm: Algorithm) -> None:
     assert junk_digests(algorithm) == set(reasons)
     assert {digest: junk_reason(algorithm, digest) for digest in reasons} == reasons
     assert junk_reason(algorithm, hashlib.new(algorithm.label, b"x").digest()) is None
-
-
-def test_an_unsigned_list_needs_somebody_to_answer_for_it() -> None:
-    """Without a signature or --unsigned a list is refused."""
-    assert admit(unsigned_accepted=True) is SignatureState.UNSIGNED
-    with pytest.raises(ListNotAuthorised, match="--unsigned"):
-        admit(unsigned_accepted=False)
