@@ -6,6 +6,7 @@
     outcome.json    what came of it; the process's last word
     events.jsonl    what happens; by the process, and after its end by the supervisor (`events`)
     errors.txt      what the process wrote on its standard error
+    lock            held by the process for as long as it lives
     report/         what a scan found
 
 Each has one writer at a time and is replaced by rename, so that readers in other processes need no lock.
@@ -46,7 +47,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asked: Asked
 
 
-class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `state.json` says."""
 
     state: State
@@ -75,8 +76,11 @@ class Places(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the supervisor tells a process it starts; `supervisor` is the id of its own."""
+
     places: Places
     attempt: int
+    supervisor: int
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

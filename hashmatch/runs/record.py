@@ -31,8 +31,6 @@ class State(enum.StrEnum):
 
 
 UNDER_WAY: Final = frozenset({State.QUEUED, State.RUNNING})
-# Such a scan has a whole report; to do it again is another scan.
-FINISHED: Final = frozenset({State.COMPLETE, State.INCOMPLETE})
 
 
 class ScanAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="scan"):

@@ -53,7 +53,7 @@ class Register:
             draft.mkdir(mode=0o700)
             try:
                 files.write(draft / files.REQUEST, files.Request(files.FORMAT, owner, now, asked))
-                files.write(draft / files.STATE, files.Progress(State.QUEUED))
+                files.write(draft / files.STATE, files.Status(State.QUEUED))
                 os.rename(draft, self._root / run_id)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -72,7 +72,7 @@ class Register:
         directory = self.directory(run_id)
         try:
             request = files.read(directory / files.REQUEST, files.Request)
-            progress = files.read(directory / files.STATE, files.Progress)
+            progress = files.read(directory / files.STATE, files.Status)
         except FileNotFoundError as error:
             raise RunDamaged(f"{error.filename}: not there") from None
         return Run(

@@ -24,7 +24,7 @@ def register(tmp_path: Path) -> Register:
 
 
 def put(register: Register, run_id: str, state: State, *, resumable: bool = False) -> None:
-    files.write(register.directory(run_id) / files.STATE, files.Progress(state, resumable=resumable))
+    files.write(register.directory(run_id) / files.STATE, files.Status(state, resumable=resumable))
 
 
 def test_what_was_asked_is_kept(register: Register, tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""A scan that the service was asked for: `hashmatch scan` with its report in the run's directory."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from hashmatch.config import Settings
+from hashmatch.digests import Algorithm
+from hashmatch.errors import UsageError
+from hashmatch.reports.header import CaseFields
+from hashmatch.runs import files
+from hashmatch.runs.events import EventWriter
+from hashmatch.runs.record import ScanAsked, State
+from hashmatch.runs.roots import source_beneath
+from hashmatch.scan.request import ScanProgress, ScanRequest, ScanSummary
+from hashmatch.scan.run import check_places, scan
+from hashmatch.store.opening import open_lists
+
+PROGRESS: Final = "progress"
+_EVERY: Final = 1.0  # seconds between two events of progress
+
+
+def carry_out_scan(directory: Path, asked: ScanAsked, start: files.Start, events: EventWriter) -> files.Outcome:
+    """Scan, tell what happens, and return what came of it.
+
+    Raises:
+        HashmatchError: what `scan.run.scan` and `open_lists` raise; `SourceOutside`.
+    """
+    settings = Settings(Path(start.places.store), Path(start.places.sealing_key))
+    request = scan_request(asked, settings, start.places, directory / files.REPORT)
+    check_places(request)
+    if start.attempt > 1:
+        shutil.rmtree(request.output, ignore_errors=True)
+    with open_lists(settings) as snapshot:
+        summary = scan(request, snapshot, _now(), _now, progress=_Telling(events))
+    return _outcome(summary)
+
+
+def scan_request(asked: ScanAsked, settings: Settings, places: files.Places, output: Path) -> ScanRequest:
+    """Return what is asked in the words of the use case.
+
+    Raises:
+        UsageError: the source is no absolute path, or an algorithm is not known.
+        SourceOutside: the source is not beneath an evidence root.
+    """
+    return ScanRequest(
+        source=source_beneath(asked.source, places.evidence_roots),
+        output=output,
+        case=CaseFields(asked.case, asked.exhibit, asked.examiner, asked.legal_authority),
+        digests=None if asked.digests is None else tuple(sorted({_algorithm(name) for name in asked.digests})),
+        workers=asked.workers,
+        allow_writable=asked.allow_writable,
+        cross_mounts=asked.cross_mounts,
+        max_file_size=asked.max_file_size,
+        first=asked.first,
+        skip_by_size=asked.skip_by_size,
+        kept_outside=(settings.store, settings.sealing_key),
+    )
+
+
+class _Telling:
+    """Turns the words of progress, some ten a second, into one event a second."""
+
+    def __init__(self, events: EventWriter) -> None:
+        self._events = events
+        self._said = -_EVERY
+
+    def __call__(self, progress: ScanProgress) -> None:
+        now = time.monotonic()
+        if now - self._said >= _EVERY:
+            self._said = now
+            self._events.write(PROGRESS, progress._asdict())
+
+
+def _outcome(summary: ScanSummary) -> files.Outcome:
+    report: dict[str, Any] = orjson.loads(summary.report.read_bytes())
+    counts = {name: count for name, count in report["counts"].items() if isinstance(count, int)}
+    return files.Outcome(
+        State(summary.status),
+        resumable=summary.status == State.INTERRUPTED,
+        counts=counts | report["counts"]["matches_by_strength"],
+        result={"snapshot": report["snapshot"]["id"], "result_digest": report["result_digest"]},
+    )
+
+
+def _algorithm(name: str) -> Algorithm:
+    try:
+        return Algorithm.named(name)
+    except ValueError as error:
+        raise UsageError(f"digests: {error}") from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
