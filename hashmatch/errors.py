@@ -25,6 +25,12 @@
     │   ├── AuditUnwritable         an event cannot be made durable, so nothing may be answered
     │   └── AuditDamaged            it is not what was written
     ├── SigningKeyError             a signing key is absent, open to others, or not to be opened
+    ├── AccessError                 who may ask the service what
+    │   ├── NotAuthenticated        no token, or one that opens nothing
+    │   ├── NotAllowed              a token that does not open this
+    │   ├── BudgetSpent             the token has asked as much as it may for now
+    │   ├── NoSuchToken             there is no token of that id
+    │   └── AccessDamaged           the files of tokens or budgets are not what was written, or open to others
     ├── SourceUnusable              the evidence source is absent, a file, or writable
     │   └── SourceOutside           it does not lie beneath an evidence root of the service
     └── OutputUnusable              the report cannot be written where it was asked for
@@ -154,6 +160,37 @@ class AuditDamaged(AuditError):
 
 class SigningKeyError(HashmatchError):
     code = "signing_key"
+
+
+class AccessError(HashmatchError):
+    code = "access"
+
+
+class NotAuthenticated(AccessError):
+    code = "access.not_authenticated"
+
+
+class NotAllowed(AccessError):
+    code = "access.not_allowed"
+
+
+class BudgetSpent(AccessError):
+    """`budget` says which; `retry_after` in how many seconds the same will be possible, None where it never will."""
+
+    code = "access.budget_spent"
+
+    def __init__(self, message: str, *, budget: str, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.retry_after = retry_after
+
+
+class NoSuchToken(AccessError):
+    code = "access.no_such_token"
+
+
+class AccessDamaged(AccessError):
+    code = "access.damaged"
 
 
 class SourceUnusable(HashmatchError):

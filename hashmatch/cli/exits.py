@@ -25,6 +25,8 @@ _CODES: Final[dict[type[errors.HashmatchError], int]] = {
     errors.SigningKeyError: 16,
     errors.StoreUnwritable: 17,
     errors.OutputUnusable: 18,
+    errors.AccessDamaged: 19,
+    errors.NoSuchToken: USAGE,
     errors.ListFormatError: 20,
     errors.ListAmbiguous: 20,
     errors.ListNotAuthorised: 21,

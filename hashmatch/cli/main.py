@@ -47,9 +47,9 @@ def cli(context: click.Context, store: Path | None, sealing_key: Path | None) ->
     \b
     Exit codes: 0 complete, 3 finished but something was not examined, 2 usage, 10 no active list,
     11 store locked, 12 store damaged, 13 evidence source unusable, 16 sealing key, 17 store cannot be
-    written, 18 output cannot be written, 20 list format, 21 list not authorised, 22 list expired,
-    23 list rollback, 24 duplicate release, 25 list contradicts its declared type, 26 not a digest,
-    130 interrupted, 1 anything else.
+    written, 18 output cannot be written, 19 tokens or budgets damaged, 20 list format, 21 list not
+    authorised, 22 list expired, 23 list rollback, 24 duplicate release, 25 list contradicts its declared
+    type, 26 not a digest, 130 interrupted, 1 anything else.
     """  # noqa: D301
     context.obj = settings_from(os.environ, store, sealing_key)
 
