@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress
 from pathlib import Path
 from typing import Final
@@ -52,31 +53,46 @@ class PinnedList:
 
 
 class Snapshot:
-    """Knows the digests of every pinned list. Threads may share it."""
+    """Knows the digests of the pinned lists. Threads may share it."""
 
-    def __init__(self, pinned: Sequence[tuple[Stored, Generation]], sealer: Sealer, views: Path) -> None:
+    def __init__(
+        self,
+        pinned: Sequence[tuple[Stored, Generation]],
+        sealer: Sealer,
+        views: Path,
+        only: frozenset[ListType] = frozenset(ListType),
+    ) -> None:
+        """Pin generations; lists of a type that is not among `only` have a number, but nothing asks them."""
+        self._pinned = pinned
         self._sealer = sealer
         self._views = views
         self._looked_up = 0
-        self._stored = [stored for stored, _ in pinned]
-        self._generations = [generation for _, generation in pinned]
+        # A generation remembers its list's number in what it answers, so that numbers are the same in every view.
+        asked = [(number, *pair) for number, pair in enumerate(pinned) if pair[0].manifest.type in only]
+        self._stored = [stored for _, stored, _ in asked]
+        self._generations = {number: generation for number, _, generation in asked}
         self.lists = tuple(_pinned_list(stored, generation) for stored, generation in pinned)
         self.snapshot_id = snapshot_id(tuple(stored for stored, _ in pinned))
         self._asked = {
-            algorithm: [(i, g.find) for i, g in enumerate(self._generations) if algorithm in g.algorithms]
+            algorithm: [(i, g.find) for i, g in self._generations.items() if algorithm in g.algorithms]
             for algorithm in ALL_ALGORITHMS
         }
         self._filters = {algorithm: self._sections(algorithm) for algorithm in ALL_ALGORITHMS}
 
     def _sections(self, algorithm: Algorithm) -> list[Section] | None:
         """Return the filters of the lists that have digests of this algorithm; None where one of them has no filter."""
-        asked = [generation for generation in self._generations if algorithm in generation.algorithms]
+        asked = [generation for generation in self._generations.values() if algorithm in generation.algorithms]
         sections = [generation.filter.section(algorithm) for generation in asked if generation.filter]
         return sections if len(sections) == len(asked) else None
 
+    @cached_property
+    def known(self) -> Snapshot:
+        """A view of the same snapshot in which lists of known files alone are asked; open as long as this one is."""
+        return Snapshot(self._pinned, self._sealer, self._views, frozenset({ListType.KNOWN}))
+
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
-        """The algorithms that some pinned list has digests of."""
+        """The algorithms that some list which is asked has digests of."""
         return tuple(algorithm for algorithm, asked in self._asked.items() if asked)
 
     def find(self, algorithm: Algorithm, digest: bytes) -> list[tuple[int, Posting]]:
@@ -105,7 +121,7 @@ class Snapshot:
         """
         keys, positions = order(self._sealer.key_state, bytes([algorithm]), digests)
         found: list[Statements] = [()] * len(keys)
-        for number, generation in enumerate(self._generations):
+        for number, generation in self._generations.items():
             if algorithm not in generation.algorithms:
                 continue
             for start in range(0, len(keys), _LOOK_AT_MEMORY_EVERY):
@@ -156,7 +172,7 @@ class Snapshot:
         self._looked_up += looked_up
         if self._looked_up >= _LOOK_AT_MEMORY_EVERY:
             self._looked_up = 0
-            give_back(self._views, [g.filter for g in self._generations if g.filter])
+            give_back(self._views, [g.filter for g in self._generations.values() if g.filter])
 
     def sizes(self) -> bytes:
         """Return the sizes that entries give: ascending u64 in the machine's byte order, end to end.
@@ -175,7 +191,7 @@ class Snapshot:
         Raises:
             StoreDamaged: an answer is wrong; no answer since the last check is to be believed.
         """
-        for generation in self._generations:
+        for generation in self._generations.values():
             generation.check_canaries()
 
 

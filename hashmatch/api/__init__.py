@@ -1,0 +1,1 @@
+"""The HTTP service: digests, files and scans in, flags out."""
