@@ -6,22 +6,27 @@ and hands no block back before its canaries were right after it.
 
 from __future__ import annotations
 
-import atexit
 import functools
+import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from typing import Final, NamedTuple
 
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.errors import QueryError, StoreError
-from hashmatch.lookup import Answer, look_up, whole_lines
+from hashmatch.lookup import Answers, look_up, whole_lines
 from hashmatch.store.opening import open_lists
 from hashmatch.store.pool import Pool
 from hashmatch.store.snapshot import Snapshot
 
-BLOCK: Final = 1 << 20  # bytes; a tenth of a second of work, so that processes end together and canaries cost little
+# Bytes. The larger a block, the more of its digests lie side by side in a list; two for each worker are in memory.
+_SMALLEST: Final = 1 << 20
+_LARGEST: Final = 8 << 20
+
+_DIED: Final = "a worker process of the look-up died; the answers are not complete"
 
 
 class _Block(NamedTuple):
@@ -34,7 +39,7 @@ class _Block(NamedTuple):
 class _Answered(NamedTuple):
     """The answers to a block, up to the line that was refused, if one was."""
 
-    answers: list[Answer]
+    answers: list[Answers]
     refused: QueryError | None
 
 
@@ -56,34 +61,44 @@ class LookUp:
         Raises:
             StoreError: the lists are not those of the parent, or cannot answer.
         """
-        known = _opened(self.settings, self.snapshot_id)
-        answers: list[Answer] = []
+        known, _ = _opened(self.settings, self.snapshot_id, os.getpid())
+        answers: list[Answers] = []
         refused: QueryError | None = None
         try:
             for some in look_up((block.lines,), self.algorithm, known, block.first_line):
-                answers += some
+                answers.append(some)  # noqa: PERF402 - what came before an error stays
         except QueryError as error:
             refused = error
         known.check_canaries()
         return _Answered(answers, refused)
 
 
-def look_up_in_processes(
-    stretches: Iterable[bytes], look_up_block: LookUp, workers: int
-) -> Generator[list[Answer], None, None]:
-    """Yield what `look_up` yields for a text, of which `workers` processes each answer a stretch at a time.
+def pool_of(workers: int) -> Pool:
+    """Return what starts so many processes when it is entered: before lists are opened, which no copy must hold."""
+    return Pool(workers, died=_DIED, forked=True)
 
-    Some stretches a worker are held in memory at once; each is given to a process after it was cut at a line's end.
+
+def block_for(size: int, workers: int) -> int:
+    """Return how many bytes of a text of `size` to give a worker at once, so that all have their last at one time."""
+    rounds = max(1, round(size / (workers * _LARGEST)))
+    return max(_SMALLEST, min(_LARGEST, -(-size // (workers * rounds))))
+
+
+def look_up_in_processes(
+    pool: Pool, stretches: Iterable[bytes], look_up_block: LookUp
+) -> Generator[Answers, None, None]:
+    """Yield what `look_up` yields for a text, of which the workers of a pool each answer a stretch at a time.
+
+    Each stretch is given to a process after it was cut at a line's end.
 
     Raises:
         QueryError: as `look_up` does; the lines before have been answered.
         StoreError: the store cannot answer, a process died, or it found other lists than its parent.
     """
-    with Pool(workers, died="a worker process of the look-up died; the answers are not complete") as pool:
-        for answered in pool.map(look_up_block, _blocks(stretches)):
-            yield answered.answers
-            if answered.refused is not None:
-                raise answered.refused
+    for answered in pool.map(look_up_block, _blocks(stretches), ahead=1):
+        yield from answered.answers
+        if answered.refused is not None:
+            raise answered.refused
 
 
 def _blocks(stretches: Iterable[bytes]) -> Iterator[_Block]:
@@ -94,11 +109,14 @@ def _blocks(stretches: Iterable[bytes]) -> Iterator[_Block]:
 
 
 @functools.cache
-def _opened(settings: Settings, snapshot_id: str) -> Snapshot:
-    """Open the lists for as long as the process lives; a pool has no other moment at which its workers end."""
+def _opened(settings: Settings, snapshot_id: str, _process: int) -> tuple[Snapshot, ExitStack]:
+    """Open the lists for as long as the process lives; a pool has no other moment at which its workers end.
+
+    What a forked process finds remembered here is its parent's: it opens its own, and must keep what closes the other.
+    """
     opened = ExitStack()
-    atexit.register(opened.close)
+    Finalize(None, opened.close, exitpriority=0)  # a forked worker does not come to what `atexit` was given
     snapshot = opened.enter_context(open_lists(settings))
     if snapshot.snapshot_id != snapshot_id:
         raise StoreError("the active lists changed while the look-up began; ask again")
-    return snapshot
+    return snapshot, opened

@@ -1,43 +1,46 @@
 """The use case of asking about digests: parse, look up, flags in request order.
 
-Digests are taken in batches, as they come: what is read at once is parsed at once, asked of the filters at once, and
-what may be listed is asked of the store at once.
+Digests are taken in batches, as they come: what is read at once is parsed at once and asked of the store at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, Protocol
+from array import array
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar, overload
 
 from hashmatch.digests import Algorithm, parse_hex
 from hashmatch.errors import QueryError
-from hashmatch.hashlists.columns import digests_in_lines
+from hashmatch.hashlists.columns import octets_in_lines
 from hashmatch.hashlists.junk import empty_file
 from hashmatch.hashlists.postings import Posting
 from hashmatch.matching import Agreement, decide
 from hashmatch.outcomes import Outcome
 
 _BLANK: Final = b" \t\r\n"
-_REMEMBERED: Final = 10_000  # different answers; lists with more categories than that are rare
+_ABSENT: Final = 0  # number of digests that no list has
+
+_Form = TypeVar("_Form")
+
+
+class Found(Protocol):
+    """What a store says of many digests: a number for each, 0 where it has none, and what each number stands for."""
+
+    @property
+    def numbers(self) -> array[int]: ...
+
+    @property
+    def statements(self) -> Mapping[int, tuple[tuple[int, Posting], ...]]: ...
 
 
 class ManyKnownHashes(Protocol):
     """What a look-up asks of a store: many digests at once."""
 
-    def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
-        """Return the positions of the digests that may be listed; no other is.
+    def find_all(self, algorithm: Algorithm, octets: bytes, /) -> Found:
+        """Return what the lists say of each of the digests that stand in `octets`, end to end.
 
-        Raises:
-            StoreDamaged: the store cannot answer.
-        """
-        ...
-
-    def find_statements(
-        self, algorithm: Algorithm, digests: Sequence[bytes], /
-    ) -> Sequence[tuple[tuple[int, Posting], ...]]:
-        """Return for each digest (list number, posting) for every entry that has it, without sizes.
-
-        Ordinals tell the entries of one digest apart, not those of several.
+        A statement is (list number, posting) for every entry that has the digest, without sizes; ordinals tell the
+        entries of one digest apart, not those of several.
 
         Raises:
             StoreDamaged: the store cannot answer; never an empty answer in its place.
@@ -52,14 +55,50 @@ class Answer(NamedTuple):
     agreements: tuple[Agreement, ...]
 
 
+class Answers(Sequence[Answer]):
+    """The answers to many digests, in order, kept as numbers: four bytes for a digest.
+
+    Attributes:
+        numbers: of the answers.
+        distinct: the answers, by number.
+    """
+
+    __slots__ = ("distinct", "numbers")
+
+    def __init__(self, numbers: array[int], distinct: Mapping[int, Answer]) -> None:
+        self.numbers = numbers
+        self.distinct = distinct
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Answer: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Answers: ...
+
+    def __getitem__(self, index: int | slice) -> Answer | Answers:
+        if isinstance(index, slice):
+            return Answers(self.numbers[index], self.distinct)
+        return self.distinct[self.numbers[index]]
+
+    def __iter__(self) -> Iterator[Answer]:
+        return self.in_form(lambda answer: answer)
+
+    def in_form(self, form: Callable[[Answer], _Form]) -> Iterator[_Form]:
+        """Return the form of each answer, which equal ones share."""
+        return map({number: form(answer) for number, answer in self.distinct.items()}.__getitem__, self.numbers)
+
+
 _NO_MATCH: Final = Answer(Outcome.NO_MATCH, ())
 _EXCLUDED: Final = Answer(Outcome.EXCLUDED, ())
 
 
 def look_up(
     text: Iterable[bytes], algorithm: Algorithm, known: ManyKnownHashes, first_line: int = 1
-) -> Generator[list[Answer], None, None]:
-    """Yield an answer for each line of a text, in order: a list for the lines that each stretch of it ends.
+) -> Generator[Answers, None, None]:
+    """Yield an answer for each line of a text, in order: those for the lines that each stretch of it ends.
 
     Args:
         text: one digest a line, cut into stretches anywhere.
@@ -72,17 +111,16 @@ def look_up(
             it have been answered.
         StoreError: the store cannot answer.
     """
-    answering = _Answering(algorithm, known)
     line = first_line
     for lines in whole_lines(text):
-        digests = digests_in_lines(algorithm, lines)
-        if digests is None:
-            digests, refused = _parse(lines, line, algorithm)
+        octets = octets_in_lines(algorithm, lines)
+        if octets is None:
+            octets, refused = _parse(lines, line, algorithm)
             if refused is not None:
-                yield answering.answers(digests)
+                yield _answers(algorithm, octets, known)
                 raise refused
-        yield answering.answers(digests)
-        line += len(digests)
+        yield _answers(algorithm, octets, known)
+        line += len(octets) // algorithm.size
 
 
 def whole_lines(text: Iterable[bytes]) -> Iterator[bytes]:
@@ -98,14 +136,14 @@ def whole_lines(text: Iterable[bytes]) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _parse(lines: bytes, first_line: int, algorithm: Algorithm) -> tuple[list[bytes], QueryError | None]:
+def _parse(lines: bytes, first_line: int, algorithm: Algorithm) -> tuple[bytes, QueryError | None]:
     digests: list[bytes] = []
     for number, line in enumerate(lines.split(b"\n")[:-1], first_line):
         try:
             digests.append(parse_hex(algorithm, line.strip(_BLANK)))
         except ValueError as error:
-            return digests, QueryError(f"line {number}: {error}")
-    return digests, None
+            return b"".join(digests), QueryError(f"line {number}: {error}")
+    return b"".join(digests), None
 
 
 class _AlreadyFound(NamedTuple):
@@ -117,42 +155,29 @@ class _AlreadyFound(NamedTuple):
         return self.found
 
 
-class _Answering:
-    """Answers batch after batch; equal answers are worked out once and are one object."""
+def _answers(algorithm: Algorithm, octets: bytes, known: ManyKnownHashes) -> Answers:
+    """Answer digests that stand end to end; what is said of many of them is worked out once."""
+    found = known.find_all(algorithm, octets)
+    numbers = found.numbers
+    distinct = {number: _answer(algorithm, said) for number, said in found.statements.items()}
+    excluded = max(distinct, default=_ABSENT) + 1
+    for position in _empty_files(algorithm, octets):
+        numbers[position] = excluded
+    return Answers(numbers, {_ABSENT: _NO_MATCH, **distinct, excluded: _EXCLUDED})
 
-    def __init__(self, algorithm: Algorithm, known: ManyKnownHashes) -> None:
-        self._algorithm = algorithm
-        self._known = known
-        self._remembered: dict[tuple[tuple[int, Posting], ...], Answer] = {}
 
-    def answers(self, digests: Sequence[bytes]) -> list[Answer]:
-        answers = [_NO_MATCH] * len(digests)
-        positions = self._known.candidates((self._algorithm,), list(zip(digests, strict=True)))
-        asked = [digests[position] for position in positions]
-        statements = self._known.find_statements(self._algorithm, asked)
-        # Most are one object, and an object is told from another in less time than a value from another.
-        numbers = list(map(id, statements))
-        distinct = dict(zip(numbers, zip(asked, statements, strict=True), strict=True))
-        said = {number: self._answer(*of_one) for number, of_one in distinct.items()}
-        for position, number in zip(positions, numbers, strict=True):
-            answers[position] = said[number]
-        for position in self._empty_files(digests):
-            answers[position] = _EXCLUDED
-        return answers
+def _answer(algorithm: Algorithm, said: Sequence[tuple[int, Posting]]) -> Answer:
+    # The rule asks for no more than what was found, whichever digest of those that have it this stands for.
+    agreements = decide({algorithm: b""}, None, _AlreadyFound(said))
+    return Answer(Outcome.MATCH, agreements) if agreements else _NO_MATCH
 
-    def _answer(self, digest: bytes, found: tuple[tuple[int, Posting], ...]) -> Answer:
-        if not found:
-            return _NO_MATCH
-        answer = self._remembered.get(found)
-        if answer is None:
-            agreements = decide({self._algorithm: digest}, None, _AlreadyFound(found))
-            answer = Answer(Outcome.MATCH, agreements) if agreements else _NO_MATCH
-            if len(self._remembered) < _REMEMBERED:
-                self._remembered[found] = answer
-        return answer
 
-    def _empty_files(self, digests: Sequence[bytes]) -> Iterator[int]:
-        """Yield where the digest of the empty file stands; it identifies nothing, whatever a list says."""
-        empty = empty_file(self._algorithm)
-        if empty in digests:
-            yield from (position for position, digest in enumerate(digests) if digest == empty)
+def _empty_files(algorithm: Algorithm, octets: bytes) -> Iterator[int]:
+    """Yield where the digest of the empty file stands; it identifies nothing, whatever a list says."""
+    empty = empty_file(algorithm)
+    at = octets.find(empty)
+    while at >= 0:
+        position, within = divmod(at, algorithm.size)
+        if not within:
+            yield position
+        at = octets.find(empty, at + 1)

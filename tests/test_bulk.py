@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from hashmatch.bulk import LookUp, look_up_in_processes
+from hashmatch import bulk
+from hashmatch.bulk import LookUp
 from hashmatch.config import Settings
 from hashmatch.errors import HashmatchError, QueryError, SealingKeyError, StoreError
-from hashmatch.lookup import Answer, look_up
+from hashmatch.lookup import Answer, Answers, look_up
 from tests.madeup import MD5, digests, snapshot, take_in, write_list
 
 LISTED, ABSENT = digests(50), digests(50, "absent")
@@ -63,7 +64,12 @@ def in_one(store: Settings, text: bytes) -> tuple[list[Answer], str]:
         return collected(look_up([text], MD5, known))
 
 
-def collected(batches: Iterable[list[Answer]]) -> tuple[list[Answer], str]:
+def look_up_in_processes(stretches: Iterable[bytes], ask: LookUp, workers: int) -> Generator[Answers, None, None]:
+    with bulk.pool_of(workers) as pool:
+        yield from bulk.look_up_in_processes(pool, stretches, ask)
+
+
+def collected(batches: Iterable[Answers]) -> tuple[list[Answer], str]:
     """Return what was answered, and the error that ended it."""
     answers: list[Answer] = []
     try:
@@ -104,6 +110,15 @@ def test_answers_do_not_depend_on_where_blocks_end(
     if chance.random() < 0.5:
         text = text.removesuffix(b"\n")
     assert collected(look_up_in_processes(cut(text, block), ask(store), workers=0)) == in_one(store, text)
+
+
+@given(st.integers(1, 1 << 31), st.integers(1, 64))
+def test_all_workers_end_together(size: int, workers: int) -> None:
+    """Blocks are from 1 to 8 MiB, and where these bounds allow it each worker gets as many as every other."""
+    block = bulk.block_for(size, workers)
+    assert 1 << 20 <= block <= 8 << 20
+    if 1 << 20 < block < 8 << 20:
+        assert -(-size // block) % workers == 0
 
 
 def test_a_worker_that_dies_is_an_error(store: Settings) -> None:

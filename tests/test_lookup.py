@@ -98,7 +98,7 @@ def test_answers_before_a_wrong_line_are_given(store: Settings) -> None:
     with snapshot(store) as known:
         answers = look_up([LISTED[0].hex().encode() + b"\n", b"?\n"], MD5, known)
         assert [answer.outcome for answer in next(answers)] == [Outcome.MATCH]
-        assert next(answers) == []
+        assert list(next(answers)) == []
         with pytest.raises(QueryError, match=r"^line 2: "):
             next(answers)
 

@@ -6,8 +6,8 @@ import io
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
-from typing import BinaryIO, Final, TypeVar
+from contextlib import ExitStack, closing
+from typing import BinaryIO, Final
 
 import click
 
@@ -15,16 +15,16 @@ from hashmatch.cli import render
 from hashmatch.cli.options import ALGORITHM, json_option
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
-from hashmatch.lookup import Answer, look_up
+from hashmatch.lookup import Answer, Answers, look_up
 from hashmatch.matching import Agreement
 from hashmatch.store.opening import open_lists
 from hashmatch.store.snapshot import PinnedList, Snapshot
 
-_STRETCH: Final = 4 << 20  # bytes; some 120,000 MD5s, enough for neighbours in the store to be asked for together
+_STRETCH: Final = 8 << 20  # bytes; some 250,000 MD5s, enough for neighbours in the store to be asked for together
 
 _LARGE: Final = 8 << 20  # bytes; below, starting processes costs about what they save
 
-_Form = TypeVar("_Form")
+_Ask = Callable[[Snapshot], Generator[Answers, None, None]]
 
 
 @click.command()
@@ -38,39 +38,51 @@ def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, workers: in
 
     A line that is no digest ends the look-up with its number; flags of the lines before it have been given.
     """
-    with (
-        open_lists(settings) as snapshot,
-        closing(_batches(settings, snapshot, algorithm, file, workers or len(os.sched_getaffinity(0)))) as batches,
-    ):
+    with ExitStack() as opened:
+        processes = workers or len(os.sched_getaffinity(0))
+        size = _size(file)
+        if processes > 1 and size >= _LARGE:
+            ask = _asking_in_processes(settings, algorithm, file, size, processes, opened)
+        else:
+            ask = _asking_here(algorithm, file)
+        snapshot = opened.enter_context(open_lists(settings))
+        batches = opened.enter_context(closing(ask(snapshot)))
         if as_json:
-            results = [r for answers in batches for r in _rendered(answers, lambda a: _result(a, snapshot.lists))]
+            answered = list(batches)  # four bytes for a digest; nothing is shown before it is known that all are right
             snapshot.check_canaries()
-            render.document({"snapshot": snapshot.snapshot_id, "results": results})
+            results = (batch.in_form(lambda a: render.item(_result(a, snapshot.lists))) for batch in answered)
+            render.long_document({"snapshot": snapshot.snapshot_id}, "results", results)
             return
         for answers in batches:
-            click.echo("".join(_rendered(answers, lambda a: _line(a, snapshot.lists))), nl=False)
+            click.echo(b"".join(answers.in_form(lambda a: _line(a, snapshot.lists))), nl=False)
         snapshot.check_canaries()
 
 
-def _batches(
-    settings: Settings, snapshot: Snapshot, algorithm: Algorithm, file: BinaryIO, workers: int
-) -> Generator[list[Answer], None, None]:
-    if workers == 1 or not _is_large(file):
-        return look_up(_stretches(file, _STRETCH), algorithm, snapshot)
+def _asking_here(algorithm: Algorithm, file: BinaryIO) -> _Ask:
+    return lambda snapshot: look_up(_stretches(file, _STRETCH), algorithm, snapshot)
+
+
+def _asking_in_processes(
+    settings: Settings, algorithm: Algorithm, file: BinaryIO, size: int, processes: int, opened: ExitStack
+) -> _Ask:
     # Loaded here, as what it needs of multiprocessing takes longer to load than few digests take.
-    from hashmatch.bulk import BLOCK, LookUp, look_up_in_processes
+    from hashmatch import bulk
 
-    ask = LookUp(settings, snapshot.snapshot_id, algorithm)
-    return look_up_in_processes(_stretches(file, BLOCK), ask, workers)
+    pool = opened.enter_context(bulk.pool_of(processes))
+    return lambda snapshot: bulk.look_up_in_processes(
+        pool,
+        _stretches(file, bulk.block_for(size, processes)),
+        bulk.LookUp(settings, snapshot.snapshot_id, algorithm),
+    )
 
 
-def _is_large(file: BinaryIO) -> bool:
-    """Tell whether this is a file with enough to read; of a pipe nobody knows, and what is typed must not wait."""
+def _size(file: BinaryIO) -> int:
+    """Return how many bytes of a file are left to read; of a pipe nobody knows, and what is typed must not wait."""
     try:
         status = os.fstat(file.fileno())
-        return stat.S_ISREG(status.st_mode) and status.st_size - file.tell() >= _LARGE
+        return status.st_size - file.tell() if stat.S_ISREG(status.st_mode) else 0
     except io.UnsupportedOperation:
-        return False
+        return 0
 
 
 def _stretches(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -78,13 +90,6 @@ def _stretches(file: BinaryIO, size: int) -> Iterator[bytes]:
     read = getattr(file, "read1", file.read)
     while stretch := read(size):
         yield stretch
-
-
-def _rendered(answers: Sequence[Answer], form: Callable[[Answer], _Form]) -> list[_Form]:
-    """Return the form of each answer; the same object, as most are, takes its form once."""
-    numbers = list(map(id, answers))
-    forms = {number: form(answer) for number, answer in dict(zip(numbers, answers, strict=True)).items()}
-    return list(map(forms.__getitem__, numbers))
 
 
 def _result(answer: Answer, lists: Sequence[PinnedList]) -> dict[str, object]:
@@ -104,12 +109,12 @@ def _flag(agreement: Agreement, lists: Sequence[PinnedList]) -> dict[str, object
     }
 
 
-def _line(answer: Answer, lists: Sequence[PinnedList]) -> str:
+def _line(answer: Answer, lists: Sequence[PinnedList]) -> bytes:
     if not answer.agreements:
-        return f"{answer.outcome}\n"
+        return f"{answer.outcome}\n".encode()
     flags = (_flag(agreement, lists) for agreement in answer.agreements)
     said = "\t".join(
         "{type} {list} {release} {strength}".format_map(f) + (f" {f['scheme']}:{f['category']}" if f["scheme"] else "")
         for f in flags
     )
-    return f"{answer.outcome}\t{said}\n"
+    return f"{answer.outcome}\t{said}\n".encode()

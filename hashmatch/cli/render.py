@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -23,9 +24,29 @@ if TYPE_CHECKING:  # what each command shows is its own; a command must not wait
 _DIGEST_LIKE: Final = re.compile(r"[0-9A-Fa-f]{32,}")
 
 
+_FORM: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+
+
 def document(value: object) -> None:
     """Print the one JSON document of a command."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
+    click.echo(orjson.dumps(value, option=_FORM).decode())
+
+
+def item(value: object) -> bytes:
+    """Return what `long_document` takes: a value as it stands in a list of a document."""
+    return orjson.dumps(value, option=_FORM).replace(b"\n", b"\n    ")
+
+
+def long_document(fields: dict[str, object], name: str, batches: Iterable[Iterable[bytes]]) -> None:
+    """Print what `document` prints of the fields and a list called `name`, whose items come in batches."""
+    # No string holds a bare line break in JSON, so this stands nowhere else.
+    head, _, tail = orjson.dumps({**fields, name: [0]}, option=_FORM).partition(b"\n    0\n  ]")
+    click.echo(head, nl=False)
+    between = b"\n    "
+    for piece in filter(None, map(b",\n    ".join, batches)):
+        click.echo(between + piece, nl=False)
+        between = b",\n    "
+    click.echo((b"]" if between == b"\n    " else b"\n  ]") + tail)
 
 
 def failure(error: HashmatchError, code: int, *, as_json: bool) -> int:

@@ -70,16 +70,13 @@ def optional(column: Sequence[T | None]) -> Sequence[T | None] | None:
 
 
 def bulk_octets(algorithm: Algorithm, digits: bytes | str) -> list[bytes] | None:
-    """Take apart digests that stand one after the other in hexadecimal, or return None where they do not.
+    """Take apart digests that stand one after the other in hexadecimal, or return None where they do not."""
+    octets = _octets(algorithm, digits)
+    return None if octets is None else taken_apart(algorithm, octets)
 
-    `binascii.unhexlify` accepts nothing but hexadecimal digits, unlike `bytes.fromhex`.
-    """
-    try:
-        octets = binascii.unhexlify(digits)
-    except ValueError:  # `binascii.Error` is one; a foreign digit in a `str` raises the plain form
-        return None
-    if len(octets) % algorithm.size:
-        return None
+
+def taken_apart(algorithm: Algorithm, octets: bytes) -> list[bytes]:
+    """Return the digests of which `octets` holds a whole number, end to end."""
     # One format string for the whole block would be cached by `struct` for each length that ever occurs.
     whole = len(octets) - len(octets) % (_GROUP * algorithm.size)
     digests = list(chain.from_iterable(_splitter(algorithm.size).iter_unpack(octets[:whole])))
@@ -87,16 +84,31 @@ def bulk_octets(algorithm: Algorithm, digits: bytes | str) -> list[bytes] | None
     return digests
 
 
-def digests_in_lines(algorithm: Algorithm, lines: bytes) -> list[bytes] | None:
-    """Read whole lines that hold a digest each and nothing else, or return None for any others."""
+def octets_in_lines(algorithm: Algorithm, lines: bytes) -> bytes | None:
+    """Read whole lines that hold a digest each and nothing else, end to end, or return None for any others."""
     width = 2 * algorithm.size + 1
     count = len(lines) // width
-    # Where every line break stands at its place and their number is right, the rest must be digits, which taking them
-    # apart then proves.
+    # Where every line break stands at its place and their number is right, the rest must be digits, which reading them
+    # then proves.
     if len(lines) != count * width or lines[width - 1 :: width] != b"\n" * count:
         return None
-    octets = bulk_octets(algorithm, lines.replace(b"\n", b""))
-    return octets if octets is not None and len(octets) == count else None
+    octets = _octets(algorithm, lines.replace(b"\n", b""))
+    return octets if octets is not None and len(octets) == count * algorithm.size else None
+
+
+def digests_in_lines(algorithm: Algorithm, lines: bytes) -> list[bytes] | None:
+    """Do as `octets_in_lines` does, and take the digests apart."""
+    octets = octets_in_lines(algorithm, lines)
+    return None if octets is None else taken_apart(algorithm, octets)
+
+
+def _octets(algorithm: Algorithm, digits: bytes | str) -> bytes | None:
+    """Return the octets of whole digests; `binascii.unhexlify` accepts nothing but digits, unlike `bytes.fromhex`."""
+    try:
+        octets = binascii.unhexlify(digits)
+    except ValueError:  # `binascii.Error` is one; a foreign digit in a `str` raises the plain form
+        return None
+    return None if len(octets) % algorithm.size else octets
 
 
 def plain_block(

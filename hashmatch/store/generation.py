@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from hashmatch.digests import Algorithm
 from hashmatch.errors import SealingKeyError, StoreDamaged
@@ -15,13 +16,14 @@ from hashmatch.store.database import Database
 from hashmatch.store.filter import Filter, open_filter
 from hashmatch.store.layout import DATABASE
 from hashmatch.store.manifest import Manifest
-from hashmatch.store.postings import LONG_SIZE, SHORT_SIZE, STATEMENT, decode, decode_statements
+from hashmatch.store.portable import NUMBER_OTHER
+from hashmatch.store.postings import decode, decode_number, decode_statements
 from hashmatch.store.sealing import Sealer
 from hashmatch.store.views import open_view
 
 _ABSENT_CANARIES: Final = 64
 
-Statements = tuple[tuple[int, Posting], ...]  # (list number, posting), of which ordinal and size say nothing
+_Encoded = TypeVar("_Encoded")
 
 
 class Generation:
@@ -34,8 +36,6 @@ class Generation:
         self.categories: tuple[Category | None, ...] = (None, *manifest.categories)
         self.filter = filter_
         self._database = database
-        # Of values with one posting, by its flags and category; a list has at most some hundred thousand pairs of them.
-        self._statements: tuple[dict[bytes, Statements], dict[bytes, Statements]] = ({}, {})
         self._sealer = sealer
 
     def find(self, key: bytes) -> tuple[Posting, ...]:
@@ -48,34 +48,34 @@ class Generation:
         value = self._database.get(key)
         return () if value is None else self._decoded(decode, value)
 
-    def find_statements(self, keys: Iterable[bytes], number: int) -> Iterator[Statements]:
-        """Yield for each key what `find` gives, with the list's `number`, with ordinals anew from 0, without sizes.
+    def number(
+        self, keys: bytes, positions: bytes, numbers: array[int], others: dict[tuple[Posting, ...], int]
+    ) -> None:
+        """Enter for each key the number of what its postings say, but for their ordinals and sizes.
 
-        So the same is said of most digests of a list, and that is decoded once. The number is the same at each call.
+        Args:
+            keys: sealed, end to end; in order they are the quickest.
+            positions: for each key, where in `numbers` its number belongs; see `inner_loops.ask`.
+            numbers: of absent keys stay what they are.
+            others: gets the numbers of what several postings say together.
 
         Raises:
             StoreDamaged: a record is damaged.
             StoreError: the store could not be read.
         """
-        short, long = self._statements
-        for value in self._database.get_many(keys):
-            if value is None:
-                yield ()
-            elif len(value) == SHORT_SIZE:
-                yield short.get(value[STATEMENT]) or self._remembered(short, value, number)
-            elif len(value) == LONG_SIZE:
-                yield long.get(value[STATEMENT]) or self._remembered(long, value, number)
-            else:
-                yield self._numbered(value, number)
+        for position, value in self._database.number(keys, positions, numbers):
+            postings = self._decoded(decode_statements, value)
+            numbers[position] = others.setdefault(postings, NUMBER_OTHER + len(others))
 
-    def _remembered(self, statements: dict[bytes, Statements], value: bytes, number: int) -> Statements:
-        """Decode the one posting of a value; whether it can be is decided by its length, flags and category."""
-        return statements.setdefault(value[STATEMENT], self._numbered(value, number))
+    def said(self, number: int) -> tuple[Posting, ...]:
+        """Return what one posting says that has a number, with ordinal 0 and without size.
 
-    def _numbered(self, value: bytes, number: int) -> Statements:
-        return tuple((number, posting) for posting in self._decoded(decode_statements, value))
+        Raises:
+            StoreDamaged: a record that has this number is damaged.
+        """
+        return self._decoded(decode_number, number)
 
-    def _decoded(self, decoder: Callable[[bytes], tuple[Posting, ...]], value: bytes) -> tuple[Posting, ...]:
+    def _decoded(self, decoder: Callable[[_Encoded], tuple[Posting, ...]], value: _Encoded) -> tuple[Posting, ...]:
         try:
             return decoder(value)
         except ValueError as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["NATIVE", "close", "fill", "key_state", "order", "probe", "seal"]
+__all__ = ["NATIVE", "ask", "close", "fill", "key_state", "probe", "seal", "sift"]
 
 try:
-    from hashmatch.store._native import close, fill, key_state, order, probe, seal
+    from hashmatch.store._native import ask, close, fill, key_state, probe, seal, sift
 except ImportError:
-    from hashmatch.store.portable import close, fill, key_state, order, probe, seal
+    from hashmatch.store.portable import ask, close, fill, key_state, probe, seal, sift
 
     NATIVE = False
 else:

@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,20 +26,36 @@ _PR_SET_PDEATHSIG: Final = 1
 class Pool:
     """Runs tasks in `processes` workers, or at once in this process where that is 0."""
 
-    def __init__(self, processes: int, died: str = "a worker process of the import died; nothing was imported") -> None:
-        """Start nothing yet; `died` is what to say where a worker dies."""
+    def __init__(
+        self,
+        processes: int,
+        died: str = "a worker process of the import died; nothing was imported",
+        *,
+        forked: bool = False,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            processes: how many workers.
+            died: what to say where a worker dies.
+            forked: start all workers on entering, as copies of this process that need not load its modules anew.
+                Where other threads run, whose locks a copy would hold for ever, they are started afresh all the same.
+        """
         self._died = died
         self._processes = processes
+        self._forked = forked and threading.active_count() == 1
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         if self._processes:
             self._executor = ProcessPoolExecutor(
                 self._processes,
-                mp_context=multiprocessing.get_context("spawn"),
+                mp_context=multiprocessing.get_context("fork" if self._forked else "spawn"),
                 initializer=_start,
                 initargs=(os.getpid(),),
             )
+            if self._forked:
+                _submit(self._executor, os.getpid)
         return self
 
     def __exit__(
@@ -47,8 +64,10 @@ class Pool:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def map(self, function: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> Iterator[_Result]:
-        """Yield the result of each task, in order.
+    def map(
+        self, function: Callable[[_Task], _Result], tasks: Iterable[_Task], ahead: int = _AHEAD
+    ) -> Iterator[_Result]:
+        """Yield the result of each task, in order; up to `ahead` tasks for each process are taken before.
 
         Raises:
             StoreError: a worker process died.
@@ -61,7 +80,7 @@ class Pool:
         try:
             for task in tasks:
                 under_way.append(_submit(self._executor, function, task))
-                if len(under_way) > _AHEAD * self._processes:
+                if len(under_way) > ahead * self._processes:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
@@ -72,12 +91,12 @@ class Pool:
                 future.cancel()
 
 
-def _submit(executor: ProcessPoolExecutor, function: Callable[[_Task], _Result], task: _Task) -> Future[_Result]:
+def _submit(executor: ProcessPoolExecutor, function: Callable[..., _Result], *tasks: _Task) -> Future[_Result]:
     # This starts a worker where none is idle. Until it ignores SIGINT itself, Ctrl-C must not reach it: the mask is
     # inherited.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return executor.submit(function, task)
+        return executor.submit(function, *tasks)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from mmap import mmap
 from typing import Final, NamedTuple
 
@@ -14,6 +15,12 @@ import xxhash
 
 SEALED_BYTES: Final = 16
 BLOCK_BYTES: Final = 64
+SHORT_VALUE: Final = 7
+LONG_VALUE: Final = 15  # bytes of a value with one posting; store/postings.py describes them
+SAID: Final = slice(4, 7)  # the flags and category of a value's first posting
+NUMBER_SHORT: Final = 1 << 24
+NUMBER_LONG: Final = 2 << 24
+NUMBER_OTHER: Final = 4 << 24  # from here on the numbers of what else is said
 WORDS: Final = 7  # of bits in a block; the eighth word is its check value
 
 
@@ -57,12 +64,61 @@ def seal(state: bytes, prefix: bytes, messages: Sequence[bytes | None], lanes: i
     return b"".join(sealed)
 
 
-def order(state: bytes, prefix: bytes, messages: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
-    """Return sealed keys with their prefix, ascending, and for each the position of its message."""
-    sealed = seal(state, prefix, messages)
+def sift(
+    state: bytes, prefix: bytes, octets: bytes, size: int, sections: Sequence[Section] | None
+) -> tuple[bytes, bytes]:
+    """Return the sealed keys, with their prefix and ascending, that some section may hold; and whose each is.
+
+    Args:
+        state: what `key_state` gave.
+        prefix: stands before each digest and before each key.
+        octets: digests of `size` bytes, end to end.
+        size: of each, in bytes.
+        sections: None where no filter can rule anything out.
+
+    Returns:
+        Keys end to end, and for each the position of its digest as u32 in the machine's byte order.
+
+    Raises:
+        ValueError: a block that was looked at is not what was written; names its filter.
+    """
+    del sections
+    sealed = seal(state, prefix, [octets[at : at + size] for at in range(0, len(octets), size)])
     keys = [prefix + sealed[at : at + SEALED_BYTES] for at in range(0, len(sealed), SEALED_BYTES)]
     positions = sorted(range(len(keys)), key=keys.__getitem__)
-    return [keys[position] for position in positions], positions
+    return b"".join(map(keys.__getitem__, positions)), array("I", positions).tobytes()
+
+
+def ask(
+    get: Callable[..., bytes | None], name: str, keys: bytes, width: int, positions: bytes, numbers: array[int]
+) -> list[tuple[int, bytes]]:
+    """Number what is said of each key, and return (position, value) of those of which more than one posting speaks.
+
+    Args:
+        get: returns the value of a key or None; what it raises is passed on.
+        name: of an argument of `get` that is to be true.
+        keys: of `width` bytes each, end to end.
+        width: of each key, in bytes.
+        positions: for each key as u32, where in `numbers` its number belongs.
+        numbers: u32; for an absent key and those that are returned, what was there stays. All of them are in the
+            machine's byte order.
+    """
+    others: list[tuple[int, bytes]] = []
+    for at, position in zip(range(0, len(keys), width), memoryview(positions).cast("I"), strict=True):
+        value = get(keys[at : at + width], **{name: True})
+        if value is None:
+            continue
+        if len(value) in (SHORT_VALUE, LONG_VALUE):
+            numbers[position] = number_of(value)
+        else:
+            others.append((position, value))
+    return others
+
+
+def number_of(value: bytes) -> int:
+    """Return the number of what a value of one posting says: its flags and category, and how long it is."""
+    said = int.from_bytes(value[SAID], "big")
+    return (NUMBER_SHORT if len(value) == SHORT_VALUE else NUMBER_LONG) | said
 
 
 def probe(

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from hashmatch.hashlists.postings import Posting
+from hashmatch.store.portable import NUMBER_SHORT
 
 KEY_SIZE: Final = 17
 MAX_ORDINAL: Final = 2**32 - 1
@@ -30,7 +31,6 @@ _LONG: Final = struct.Struct(">IBHQ")
 SHORT_SIZE: Final = _SHORT.size
 LONG_SIZE: Final = _LONG.size
 FLAGS_OFFSET: Final = 4
-STATEMENT: Final = slice(FLAGS_OFFSET, SHORT_SIZE)  # where a posting has its flags and category
 
 
 def encode(postings: Sequence[Posting]) -> bytes:
@@ -72,6 +72,16 @@ def decode_statements(value: bytes) -> tuple[Posting, ...]:
         ValueError: the bytes are no value that `encode` writes.
     """
     return tuple(p._replace(ordinal=ordinal, size=None) for ordinal, p in enumerate(decode(value)))
+
+
+def decode_number(number: int) -> tuple[Posting, ...]:
+    """Return what `decode_statements` gives for every value that `inner_loops.ask` gives this number.
+
+    Raises:
+        ValueError: no value that `encode` writes has it.
+    """
+    said = (number & NUMBER_SHORT - 1).to_bytes(SHORT_SIZE, "big")
+    return decode_statements(said if number & NUMBER_SHORT else said.ljust(LONG_SIZE, b"\0"))
 
 
 def _decode_all(value: bytes) -> list[Posting]:

@@ -15,9 +15,10 @@ from hashmatch.digests import ALL_ALGORITHMS, Algorithm
 from hashmatch.errors import NoActiveList, StoreDamaged
 from hashmatch.hashlists.entries import Category, ListType
 from hashmatch.hashlists.postings import Posting
+from hashmatch.store import numbered
 from hashmatch.store.catalogue import Catalogue, Stored
-from hashmatch.store.generation import Generation, Statements, open_generation
-from hashmatch.store.inner_loops import order, probe
+from hashmatch.store.generation import Generation, open_generation
+from hashmatch.store.inner_loops import probe, sift
 from hashmatch.store.layout import Layout
 from hashmatch.store.manifest import canonical
 from hashmatch.store.mapped import give_back
@@ -67,7 +68,7 @@ class Snapshot:
         self._sealer = sealer
         self._views = views
         self._looked_up = 0
-        # A generation remembers its list's number in what it answers, so that numbers are the same in every view.
+        # Numbers of lists are the same in every view.
         asked = [(number, *pair) for number, pair in enumerate(pinned) if pair[0].manifest.type in only]
         self._stored = [stored for _, stored, _ in asked]
         self._generations = {number: generation for number, _, generation in asked}
@@ -109,28 +110,29 @@ class Snapshot:
         self._count(1)
         return [(number, posting) for number, find in asked for posting in find(key)]
 
-    def find_statements(self, algorithm: Algorithm, digests: Sequence[bytes], /) -> list[Statements]:
-        """Return for each digest what `find` gives, but with ordinals anew from 0 in each list, and without sizes.
+    def find_all(self, algorithm: Algorithm, octets: bytes, /) -> numbered.Found:
+        """Return what the lists say of many digests of which nothing else is known.
 
-        This is the form for many digests of which nothing else is known. The store is asked in the order of its keys,
-        so that neighbours share what is read, and most equal answers are one object.
+        The lists are asked in the order of their keys, so that neighbours share what is read.
+
+        Args:
+            algorithm: of all the digests.
+            octets: the digests, end to end.
 
         Raises:
-            StoreDamaged: a record is damaged.
+            StoreDamaged: a filter or a record is damaged.
             StoreError: the store could not be read.
         """
-        keys, positions = order(self._sealer.key_state, bytes([algorithm]), digests)
-        found: list[Statements] = [()] * len(keys)
-        for number, generation in self._generations.items():
-            if algorithm not in generation.algorithms:
-                continue
-            for start in range(0, len(keys), _LOOK_AT_MEMORY_EVERY):
-                part = slice(start, start + _LOOK_AT_MEMORY_EVERY)
-                statements = generation.find_statements(keys[part], number)
-                for position, said in zip(positions[part], statements, strict=True):
-                    found[position] += said
-                self._count(_LOOK_AT_MEMORY_EVERY)
-        return found
+        asked = [(number, each) for number, each in self._generations.items() if algorithm in each.algorithms]
+        count = len(octets) // algorithm.size
+        try:
+            keys, positions = sift(
+                self._sealer.key_state, bytes([algorithm]), octets, algorithm.size, self._filters[algorithm]
+            )
+        except ValueError as error:
+            raise StoreDamaged(str(error)) from None
+        self._count(count)
+        return numbered.find(asked, keys, positions, count, self._count)
 
     def candidates(self, algorithms: Sequence[Algorithm], digests: Sequence[tuple[bytes, ...]], /) -> Sequence[int]:
         """Return the positions of the files any of whose digests may be listed; those of no other file are.

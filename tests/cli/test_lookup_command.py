@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import orjson
 import pytest
 
 from hashmatch.config import Settings
@@ -58,6 +59,14 @@ def test_one_json_document(store: Settings) -> None:
             "strength": "weak_only",
         }
     ]
+
+
+def test_the_document_has_the_form_of_all_documents(store: Settings) -> None:
+    """It is printed in pieces, and is byte for byte what one piece would be, with and without results."""
+    for text in (question(), ABSENT[0].hex(), ""):
+        printed = hashmatch(store, "lookup", "--algorithm", "md5", "--json", input=text).stdout
+        form = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+        assert printed == orjson.dumps(json.loads(printed), option=form).decode() + "\n"
 
 
 def test_no_digests_are_no_answers(store: Settings) -> None:
@@ -111,7 +120,7 @@ def many(path: Path, size: int) -> Path:
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     """A file of so many blocks that it is not read to its end while its first answers wait to be taken."""
-    return many(tmp_path / "large", 18_000_000)
+    return many(tmp_path / "large", 45_000_000)
 
 
 def test_several_processes_answer_a_large_file_as_one_does(store: Settings, tmp_path: Path) -> None:
@@ -161,8 +170,7 @@ def test_a_worker_that_dies_is_a_store_error(store: Settings, large: Path) -> No
     """Exit code 12 and words that say so; what was answered is a beginning of the answers."""
     with begun(store, large) as asking:
         children = Path(f"/proc/{asking.pid}/task/{asking.pid}/children").read_text().split()
-        worker = next(n for n in children if b"spawn_main" in Path(f"/proc/{n}/cmdline").read_bytes())
-        os.kill(int(worker), signal.SIGKILL)
+        os.kill(int(children[0]), signal.SIGKILL)
         answers, said = asking.communicate(timeout=60)
     assert asking.returncode == 12
     assert said == b"hashmatch: a worker process of the look-up died; the answers are not complete\n"

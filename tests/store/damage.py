@@ -123,13 +123,17 @@ def missed_by_plain_leveldb(settings: Settings, where: Path, listed: Sequence[by
 def silently_missed(settings: Settings, listed: Sequence[bytes], algorithm: Algorithm = MD5) -> int | None:
     """Return how many listed digests our own look-up calls absent; None where it raised instead of answering.
 
-    Every digest is asked for, also after another one's look-up has raised; of the filter and of LevelDB each.
+    Every digest is asked for, also after another one's look-up has raised: of the filter, all together, and each alone.
     """
     misses, raised = 0, False
     try:
         with snapshot(settings) as known:
             try:
                 misses += len(listed) - len(known.candidates((algorithm,), [(digest,) for digest in listed]))
+            except HashmatchError:
+                raised = True
+            try:
+                misses += known.find_all(algorithm, b"".join(listed)).numbers.count(0)
             except HashmatchError:
                 raised = True
             for digest in listed:

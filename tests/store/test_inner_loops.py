@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from array import array
 from types import ModuleType
 
 import pytest
@@ -75,16 +77,109 @@ def test_what_cannot_be_sealed_is_refused(prefix: bytes, asked: object, kind: ty
         native.seal(STATE, PREFIX, [], 3)
 
 
+def sifted(loops: ModuleType, asked: list[bytes], prefix: bytes, sections: object) -> list[tuple[bytes, int]]:
+    size, width = len(asked[0]), len(prefix) + 16
+    keys, positions = loops.sift(loops.key_state(KEY), prefix, b"".join(asked), size, sections)
+    cut = [keys[at : at + width] for at in range(0, len(keys), width)]
+    return list(zip(cut, memoryview(positions).cast("I"), strict=True))
+
+
+def in_order(asked: list[bytes], prefix: bytes) -> list[tuple[bytes, int]]:
+    sealed = [hashlib.blake2b(prefix + message, key=KEY, digest_size=16).digest() for message in asked]
+    return sorted((prefix + key, position) for position, key in enumerate(sealed))
+
+
 @hypothesis_settings(deadline=None)
-@given(st.lists(st.binary(min_size=16, max_size=16), max_size=60), st.binary(max_size=1))
+@given(
+    st.integers(1, 64).flatmap(
+        lambda n: st.lists(st.binary(min_size=n, max_size=n) | st.just(bytes(n)), min_size=1, max_size=60)
+    ),
+    st.binary(max_size=1),
+)
 def test_keys_are_put_in_order_alike(asked: list[bytes], prefix: bytes) -> None:
-    """Ascending, equal ones in the order of the questions, each with its position."""
-    expected = sorted(
-        (prefix + hashlib.blake2b(prefix + message, key=KEY, digest_size=16).digest(), position)
-        for position, message in enumerate(asked)
-    )
-    for keys, positions in (native.order(STATE, prefix, asked), portable.order(KEY, prefix, asked)):
-        assert list(zip(keys, positions, strict=True)) == expected
+    """Ascending, equal ones in the order of the questions, each with its position; without filters none is left out."""
+    for loops in (native, portable):
+        assert sifted(loops, asked, prefix, None) == in_order(asked, prefix)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 1_000, 70_000])
+def test_many_keys_are_put_in_order(count: int) -> None:
+    """Whatever their number, and also where one digest is asked for a thousand times among them."""
+    asked = digests(count) + digests(1, "often") * 1_000
+    assert sifted(native, asked, PREFIX, None) == in_order(asked, PREFIX)
+
+
+def test_only_what_a_filter_may_hold_is_sifted() -> None:
+    """Every listed digest of two filters and few others, in order; nothing where there is no list to ask."""
+    one, two, absent = digests(3_000), digests(50, "second"), digests(20_000, "absent")
+    sections = [section(one), section(two, salt=2**64 - 1, first=7)]
+    asked = absent[:10_000] + two + one + absent[10_000:]
+    found = sifted(native, asked, PREFIX, sections)
+    assert found == sorted(found)
+    assert set(found) <= set(in_order(asked, PREFIX))
+    assert set(range(10_000, 13_050)) <= {position for _, position in found}
+    assert len(found) < 3_050 + 200
+    assert sifted(native, asked, PREFIX, []) == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "size", "kind"),
+    [(bytes(17), 16, ValueError), (bytes(16), 0, ValueError), (bytes(128), 128, ValueError), ("text", 4, TypeError)],
+)
+def test_what_cannot_be_sifted_is_refused(octets: object, size: int, kind: type[Exception]) -> None:
+    """Digests that are cut, of no size, or longer than a block; and keys and filters of the wrong form."""
+    with pytest.raises(kind):
+        native.sift(STATE, PREFIX, octets, size, None)
+    with pytest.raises(TypeError):
+        native.sift(KEY, PREFIX, bytes(16), 16, None)
+    for sections in (3, [3], [("name", bytes(64), 1, 1, 0)]):
+        with pytest.raises(TypeError):
+            native.sift(STATE, PREFIX, bytes(16), 16, sections)
+
+
+values = st.none() | st.binary(max_size=30) | st.binary(min_size=7, max_size=7) | st.binary(min_size=15, max_size=15)
+
+
+@given(st.lists(values, max_size=30), st.randoms())
+def test_what_is_said_is_numbered_alike(found: list[bytes | None], chance: random.Random) -> None:
+    """Values of one posting get the number of their flags, category and length at their position; others come back."""
+    positions = array("I", chance.sample(range(len(found) + 5), len(found)))
+    keys = [bytes([n]) * 3 for n in range(len(found))]
+    known = dict(zip(keys, found, strict=True))
+
+    def get(key: bytes, *, surely: bool) -> bytes | None:
+        assert surely is True
+        return known[key]
+
+    for loops in (native, portable):
+        numbers = array("I", [7] * (len(found) + 5))
+        others = loops.ask(get, "surely", b"".join(keys), 3, positions.tobytes(), numbers)
+        expected = [7] * len(numbers)
+        for position, value in zip(positions, found, strict=True):
+            if value is not None and len(value) in (7, 15):
+                expected[position] = int.from_bytes(value[4:7], "big") + (1 << 24 if len(value) == 7 else 2 << 24)
+        assert list(numbers) == expected
+        assert others == [
+            (p, v) for p, v in zip(positions, found, strict=True) if v is not None and len(v) not in (7, 15)
+        ]
+
+
+def test_asking_passes_errors_on_and_writes_nowhere_else() -> None:
+    """What the database raises arrives; a value of another kind, a position outside, and cut keys are refused."""
+
+    def broken(_key: bytes, **_how: bool) -> bytes:
+        raise KeyError("broken")
+
+    numbers = array("I", [0])
+    with pytest.raises(KeyError, match="broken"):
+        native.ask(broken, "surely", b"key", 3, array("I", [0]).tobytes(), numbers)
+    for value, position in ((bytearray(7), 0), ("text", 0), (bytes(7), 1)):
+        with pytest.raises(TypeError, match="expected bytes or None"):
+            native.ask(lambda _key, **_how: value, "surely", b"k", 1, array("I", [position]).tobytes(), numbers)  # noqa: B023
+    for keys, places in ((b"four", 1), (b"sixsix", 1), (b"", 1)):
+        with pytest.raises(ValueError, match="expected whole keys"):
+            native.ask(broken, "surely", keys, 3, bytes(4 * places), numbers)
+    assert list(numbers) == [0]
 
 
 @hypothesis_settings(deadline=None)

@@ -26,13 +26,12 @@ int gathered_make(struct gathered *gathered, size_t count, size_t longest)
     return 0;
 }
 
-void gathered_put(struct gathered *gathered, size_t index, const Py_buffer *prefix, PyObject *message)
+void gathered_put(struct gathered *gathered, size_t index, const Py_buffer *prefix, const void *message, size_t length)
 {
     uint8_t *slot = gathered->slots + index * gathered->stride;
-    const size_t length = (size_t)PyBytes_GET_SIZE(message);
 
     memcpy(slot, prefix->buf, (size_t)prefix->len);
-    memcpy(slot + prefix->len, PyBytes_AS_STRING(message), length);
+    memcpy(slot + prefix->len, message, length);
     gathered->lengths[index] = (uint8_t)((size_t)prefix->len + length);
 }
 
@@ -73,7 +72,8 @@ int gathered_take(struct gathered *gathered, const Py_buffer *prefix, PyObject *
     if (longest >= 0 && gathered_make(gathered, (size_t)count, (size_t)longest) == 0) {
         for (Py_ssize_t i = 0; i < count; i++)
             if (messages[i] != Py_None)
-                gathered_put(gathered, put++, prefix, messages[i]);
+                gathered_put(gathered, put++, prefix, PyBytes_AS_STRING(messages[i]),
+                             (size_t)PyBytes_GET_SIZE(messages[i]));
         gathered->count = put;
         result = 0;
     }

@@ -20,7 +20,7 @@ struct gathered {
 /* Make room for `count` messages of at most `longest` bytes; every slot holds one zero byte until it is put. */
 int gathered_make(struct gathered *gathered, size_t count, size_t longest);
 
-void gathered_put(struct gathered *gathered, size_t index, const Py_buffer *prefix, PyObject *message);
+void gathered_put(struct gathered *gathered, size_t index, const Py_buffer *prefix, const void *message, size_t length);
 
 /* Seal all of them; needs no lock. */
 void gathered_seal(struct gathered *gathered, const Py_buffer *state, int lanes);
@@ -33,7 +33,7 @@ int gathered_take(struct gathered *gathered, const Py_buffer *prefix, PyObject *
 int check_state(const Py_buffer *state);
 
 /* Functions that the module shows to Python. */
-PyObject *py_order(PyObject *module, PyObject *arguments);
+PyObject *py_sift(PyObject *module, PyObject *arguments);
 PyObject *py_probe(PyObject *module, PyObject *arguments);
 
 #endif

@@ -1,5 +1,6 @@
 /* hashmatch.store._native: what Python calls. Each function's equal in Python stands in store/inner_loops.py. */
 
+#include "asking.h"
 #include "filter.h"
 #include "gathering.h"
 
@@ -89,8 +90,10 @@ static PyMethodDef methods[] = {
     {"key_state", py_key_state, METH_VARARGS, "key_state(key): the keyed state that seal and probe begin with."},
     {"seal", py_seal, METH_VARARGS,
      "seal(state, prefix, messages, lanes=0): 16 bytes for each message that is not None, end to end."},
-    {"order", py_order, METH_VARARGS,
-     "order(state, prefix, messages): sealed keys with their prefix, ascending, and whose each is."},
+    {"sift", py_sift, METH_VARARGS,
+     "sift(state, prefix, octets, size, sections): keys that some section may hold, ascending, and whose each is."},
+    {"ask", py_ask, METH_VARARGS,
+     "ask(get, name, keys, width, positions, numbers): number what is said of each key; return other values."},
     {"probe", py_probe, METH_VARARGS,
      "probe(state, prefix, rows, position, size, sections, marks): mark the rows that some section may hold."},
     {"fill", py_fill, METH_VARARGS, "fill(blocks, first, count, keys, width): set the bits of keys."},
