@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import orjson
 
-from hashmatch.reports.findings import REMEMBERED, Finding, Flag
+from hashmatch.reports.findings import REMEMBERED, Finding, Flag, FlagNames, PinnedList
 from hashmatch.reports.rows import json_line, name_fields
 
 NAME: Final = "flags.jsonl"
@@ -19,6 +20,17 @@ def flags_line(finding: Finding, flags: tuple[Flag, ...]) -> bytes:
     fields["inode"] = finding.inode
     fields["flags"] = orjson.Fragment(_written(flags))
     return json_line(fields)
+
+
+class FlagLines:
+    """Writes a match by itself, as it is found, in the form that its line of `flags.jsonl` will have."""
+
+    def __init__(self, lists: Sequence[PinnedList]) -> None:
+        """Take the lists of the snapshot that the match was found with."""
+        self._names = FlagNames(lists)
+
+    def line(self, finding: Finding) -> bytes:
+        return flags_line(finding, self._names.flags(finding.agreements))
 
 
 @lru_cache(REMEMBERED)

@@ -6,7 +6,7 @@ that was not interrupted they are equal, or something was skipped and there is n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -27,10 +27,21 @@ _BYTES_READ: Final = attrgetter("bytes_read")
 _ATIME_RISKED: Final = attrgetter("atime_risked")
 
 
-class Ledger:
-    """Used by one thread."""
+def unseen(_: Finding) -> None:
+    """Do nothing with a match: for a scan whose flags nobody waits for."""
 
-    def __init__(self, journal: Journal, known: PinnedSnapshot, algorithms: tuple[Algorithm, ...]) -> None:
+
+class Ledger:
+    """Used by one thread. `flagged` is given each match before the journal is."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        known: PinnedSnapshot,
+        algorithms: tuple[Algorithm, ...],
+        flagged: Callable[[Finding], None] = unseen,
+    ) -> None:
+        self._flagged = flagged
         self._journal = journal
         self._known = known
         self.algorithms = algorithms
@@ -60,9 +71,11 @@ class Ledger:
 
     def enter(self, finding: Finding) -> None:
         """Enter the finding of a file or stream."""
+        if finding.outcome is Outcome.MATCH:
+            self.matches += 1
+            self._flagged(finding)
         self._journal.add(finding)
         self.files += 1
-        self.matches += finding.outcome is Outcome.MATCH
         self.alternate_streams += finding.is_stream
 
     def enter_batch(self, prefix: bytes, results: Sequence[FileResult], *, is_stream: bool) -> None:

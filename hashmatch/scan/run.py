@@ -18,6 +18,7 @@ from hashmatch.hashing.choice import use_native
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.outcomes import Outcome
 from hashmatch.reports.counts import FindingCounts
+from hashmatch.reports.findings import Finding
 from hashmatch.reports.header import ScanHeader
 from hashmatch.reports.names import shown
 from hashmatch.reports.output import prepare
@@ -27,7 +28,7 @@ from hashmatch.scan.examination import Examination
 from hashmatch.scan.examiner import OpenEvidence
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.later import Later
-from hashmatch.scan.ledger import Ledger
+from hashmatch.scan.ledger import Ledger, unseen
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.pools import open_pool
@@ -54,6 +55,7 @@ def scan(
     clock: Callable[[], datetime],
     *,
     progress: Progress = _silent,
+    flagged: Callable[[Finding], None] = unseen,
     stopped: Callable[[], bool] = lambda: False,
 ) -> ScanSummary:
     """Examine a source, compare it with a snapshot, write the report.
@@ -66,6 +68,8 @@ def scan(
         started: when; for the report.
         clock: asked at the first match and at the end.
         progress: told about ten times a second.
+        flagged: given each match as it is found, in this thread (`reports.flags.FlagLines` writes it as the report
+            does). Where a forged directory gives a name twice, so is its match, and the report lets one stand.
         stopped: asked between steps.
 
     Raises:
@@ -79,7 +83,7 @@ def scan(
     source = plan.source
     facts = {"source": source.path, "snapshot": snapshot.snapshot_id, "started": started.isoformat()}
     with Journal(request.output, facts) as journal, stopping_on_signals() as signalled:
-        ledger = Ledger(journal, snapshot, plan.rules.algorithms)
+        ledger = Ledger(journal, snapshot, plan.rules.algorithms, flagged)
         examined = _examine(plan, ledger, lambda: signalled() or stopped(), clock, progress)
         # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
         snapshot.check_canaries()

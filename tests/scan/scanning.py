@@ -12,7 +12,9 @@ from typing import Any
 
 import orjson
 
+from hashmatch.reports.findings import Finding
 from hashmatch.reports.names import original
+from hashmatch.scan.ledger import unseen
 from hashmatch.scan.request import ScanRequest, ScanSummary
 from hashmatch.scan.run import scan
 from tests.scan.dict_snapshot import DictList, DictSnapshot
@@ -69,13 +71,19 @@ class Scans:
         self._number = 0
 
     def __call__(
-        self, *lists: DictList, stopped: Callable[[], bool] = lambda: False, snapshot: Any = None, **changes: Any
+        self,
+        *lists: DictList,
+        stopped: Callable[[], bool] = lambda: False,
+        flagged: Callable[[Finding], None] = unseen,
+        snapshot: Any = None,
+        **changes: Any,
     ) -> Report:
         self._number += 1
         output = self._outputs / str(self._number)
         request = replace(ScanRequest(self.source, output, workers=1, allow_writable="a test's own tree"), **changes)
         pinned = snapshot or DictSnapshot(lists or [DictList().listing(b"listed")])
-        return Report(request.output, scan(request, pinned, STARTED, lambda: STARTED, stopped=stopped))
+        summary = scan(request, pinned, STARTED, lambda: STARTED, flagged=flagged, stopped=stopped)
+        return Report(request.output, summary)
 
 
 def found_by_find(source: Path, *conditions: str) -> set[bytes]:

@@ -15,6 +15,7 @@ import pytest
 from hashmatch.digests import Algorithm
 from hashmatch.errors import OutputUnusable, SourceUnusable, StoreDamaged, UsageError
 from hashmatch.hashlists.entries import ListType
+from hashmatch.reports.flags import FlagLines
 from hashmatch.reports.header import CaseFields
 from tests.evidence.mounting import needs_mounts, run
 from tests.scan.dict_snapshot import DictList, DictSnapshot, digests_of
@@ -62,6 +63,17 @@ def test_flags_what_is_listed_and_counts_the_rest(scans: Scans, source: Path) ->
     assert sorted(os.listdir(report.directory)) == [
         "excluded.jsonl", "flags.csv", "flags.jsonl", "not_examined.jsonl", "report.json",
     ]  # fmt: skip
+
+
+def test_each_match_is_told_as_it_is_found(scans: Scans, source: Path) -> None:
+    """A match is given once for each name, links' included, and its line is the one that the report has."""
+    plant(source, {f"{n}/f{n}": b"listed" for n in range(40)} | {f"{n}/other": b"other" for n in range(40)})
+    os.link(source / "3/f3", source / "link")
+    known = DictList().listing(b"listed", category=1)
+    flag_lines, told = FlagLines([known]), list[bytes]()
+    report = scans(known, flagged=lambda finding: told.append(flag_lines.line(finding)))
+    assert len(told) == 41
+    assert sorted(told) == sorted((report.directory / "flags.jsonl").read_bytes().splitlines(keepends=True))
 
 
 def test_no_digest_is_in_any_output(scans: Scans, source: Path) -> None:
