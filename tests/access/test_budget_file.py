@@ -71,14 +71,19 @@ def test_threads_share_a_budget_exactly(path: Path) -> None:
     granted: list[int] = []
 
     def spend(budgets: Budgets) -> None:
-        granted.append(room(budgets, Budget(misses=500), NOW))
+        granted.append(room(budgets, Budget(misses=5000), NOW))
 
-    threads = [threading.Thread(target=spend, args=(shared if n < 3 else Budgets(path),)) for n in range(6)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert sum(granted) == 500
+    threads = [threading.Thread(target=spend, args=(shared if n < 4 else Budgets(path),)) for n in range(6)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert sum(granted) == 5000
 
 
 def test_processes_that_are_killed_leave_no_lock_and_lose_no_count(path: Path) -> None:
