@@ -1,71 +1,65 @@
 """The audit trail, to record events in: durable when `record` returns, or an error.
 
-Threads that record at the same time are written together by one of them; processes wait for each other's flushes
-(`trailfile.py`).
+Threads that record at the same time are written together (`together.py`); processes wait for each other's flushes
+(`trailfile.py`). Who records next signs a checkpoint when one is due, so no process has to be appointed for it.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
+from hashmatch.custody.checkpoints import Checkpoints
 from hashmatch.custody.events import Action, Event, EventOutcome
 from hashmatch.custody.places import make_directory, writing
-from hashmatch.custody.record import FORMAT, Record, chained, encode
+from hashmatch.custody.placing import Moment, Placer, now
+from hashmatch.custody.signing import SigningKey, load_key, make_key, publish
+from hashmatch.custody.together import Together
 from hashmatch.custody.trailfile import Last, Rescued, Written, open_trail_file
 from hashmatch.errors import AuditError, AuditUnwritable
 
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+RECORDS_A_CHECKPOINT: Final = 1000
+TIME_A_CHECKPOINT: Final = 60_000_000  # microseconds
 
-
-class Moment(NamedTuple):
-    """Microseconds since 1970 as the machine's clock has it, and since the machine started, as nobody can set it."""
-
-    t: int
-    mono: int
-
-
-def now() -> Moment:
-    """Read both clocks."""
-    return Moment(time.time_ns() // 1000, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
-
-
-class _Batch:
-    """Events of several threads that are written together; who comes first writes them for all."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.settled = False
-        self.error: AuditError | None = None
+# What ends something that people will ask about gets a checkpoint of its own.
+_SEALING: Final = frozenset(
+    {Action.SCAN_END, Action.ACTIVATION, Action.RETIREMENT, Action.WITHDRAWAL, Action.KEY_CHANGE, Action.SERVICE_END}
+)
 
 
 class Trail:
     """One process's hand on the trail of a store. Threads may share it; after a fork, open another."""
 
-    def __init__(self, directory: Path, *, clock: Callable[[], Moment] = now) -> None:
-        """Open the trail in a directory; both are made where they are missing.
+    def __init__(
+        self, directory: Path, *, signing_key: Path, copies: Path | None = None, clock: Callable[[], Moment] = now
+    ) -> None:
+        """Open the trail in a directory; both are made where they are missing, and the key with a new trail.
+
+        Args:
+            directory: of the trail and its checkpoints.
+            signing_key: the file of the key that checkpoints are signed with.
+            copies: a second directory for checkpoints, best on another machine.
+            clock: asked for each batch of events.
 
         Raises:
-            AuditUnwritable: no permission, or no space.
+            AuditUnwritable: no permission, no space, or no key.
             AuditDamaged: the end of the trail is not what was written there.
         """
         self._clock = clock
-        self._host = os.uname().nodename
-        self._boot = _BOOT_ID.read_text().strip()
-        self._pid = os.getpid()
+        self._placer = Placer()
+        self._together = Together(self._write_and_flush)
         with writing(directory):
             make_directory(directory)
         self._file = open_trail_file(directory)
-        self._gathering, self._turn = threading.Lock(), threading.Lock()
-        self._batch = _Batch()
         try:
-            self._begin()
+            key = self._begin(signing_key)
+            self._checkpoints = Checkpoints(directory, copies, self._file.first().subject or "", key)
+            publish(key, signing_key, self._checkpoints.origin)
         except BaseException:
             self._file.close()
             raise
@@ -74,11 +68,22 @@ class Trail:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        if error is None:
+            self.close()
+            return
+        with suppress(AuditError):  # what is under way is what there is to tell
+            self.close()
 
     def close(self) -> None:
-        """End this process's use of the trail."""
-        self._file.close()
+        """End this process's use of the trail, with a checkpoint over what was recorded.
+
+        Raises:
+            AuditUnwritable: the checkpoint could not be made.
+        """
+        try:
+            self.checkpoint()
+        finally:
+            self._file.close()
 
     def record(self, *events: Event) -> None:
         """Write events, in their order and next to each other, and return when they are on the disk.
@@ -88,48 +93,77 @@ class Trail:
                 takes writes again, so does this.
             AuditDamaged: the trail is not what was written.
         """
-        if os.getpid() != self._pid:
+        if os.getpid() != self._placer.pid:
             raise AuditUnwritable("the audit trail was opened by another process: open it in the one that writes")
-        with self._gathering:
-            batch = self._batch
-            batch.events += events
-        with self._turn:
-            if not batch.settled:
-                with self._gathering:
-                    self._batch = _Batch()
-                self._settle(batch)
-        if batch.error is not None:
-            # Each thread raises an error of its own, as each adds its own traceback.
-            raise type(batch.error)(str(batch.error)) from batch.error
+        if events:
+            self._together.write(events)
 
-    def _settle(self, batch: _Batch) -> None:
-        batch.error = AuditUnwritable("interrupted while the events were written")
-        batch.settled = True
-        try:
-            self._file.flushed(self._write(batch.events))
-        except AuditError as error:
-            batch.error = error
-        else:
-            batch.error = None
+    def checkpoint(self) -> None:
+        """Sign what there is, unless the last checkpoint covers it already.
 
-    def _write(self, events: list[Event]) -> Written:
+        Raises:
+            AuditUnwritable: the disk, or that of the second place, refuses.
+            AuditDamaged: the trail is not what was written.
+        """
         with self._file.turn(), writing(self._file.path):
-            if not self._file.is_sound():
-                self._file.rescue(self._tell)
+            self._sign(self._clock())
+
+    def checkpoint_if_due(self) -> None:
+        """Sign what there is where the last checkpoint is too old; for a service to call every few seconds.
+
+        Raises:
+            AuditUnwritable, AuditDamaged: as in `checkpoint`.
+        """
+        with self._file.turn(), writing(self._file.path):
+            self._sign_if_due(self._clock())
+
+    def _write_and_flush(self, events: Sequence[Event]) -> None:
+        self._file.flushed(self._write(events))
+        if any(event.action in _SEALING for event in events):
+            self.checkpoint()
+
+    def _write(self, events: Sequence[Event]) -> Written:
+        with self._file.turn(), writing(self._file.path):
+            moment = self._clock()
+            self._make_sound()
+            # Before the events: where a checkpoint cannot be made, nothing must be recorded as if it could.
+            self._sign_if_due(moment)
             last = self._file.last()
-            return self._file.append(self._lines(events, last), last.end)
+            return self._file.append(self._placer.lines(events, last, moment), last.end)
 
-    def _begin(self) -> None:
-        """Let an empty trail begin with a record that names it."""
+    def _sign_if_due(self, moment: Moment) -> None:
+        unsigned = self._file.last().seq + 1 - self._file.progress.signed
+        since = moment.t - self._file.progress.signed_at
+        # A clock that was set back makes `since` negative.
+        if unsigned >= RECORDS_A_CHECKPOINT or (unsigned and not 0 <= since < TIME_A_CHECKPOINT):
+            self._sign(moment)
+
+    def _sign(self, moment: Moment) -> None:
+        self._make_sound()
+        last = self._file.last()
+        if last.seq + 1 == self._file.progress.signed:
+            return
+        self._file.flushed(Written(last.end, self._file.progress.epoch))
+        self._checkpoints.make(last.seq + 1, last.end)
+        self._file.progress.signed = last.seq + 1
+        self._file.progress.signed_at = moment.t
+
+    def _make_sound(self) -> None:
+        if not self._file.is_sound():
+            self._file.rescue(self._tell)
+
+    def _begin(self, signing_key: Path) -> SigningKey:
+        """Let an empty trail begin with a record that names it, and return the key."""
         with self._file.turn(), writing(self._file.path):
-            if not self._file.is_sound():
-                self._file.rescue(self._tell)
+            self._make_sound()
             last = self._file.last()
             if last.end:
-                return
-            name = f"hashmatch/{secrets.token_hex(8)}"
-            written = self._file.append(self._lines([_own(Action.TRAIL_START, subject=name)], last), last.end)
+                return load_key(signing_key)
+            key = make_key(signing_key)
+            event = _own(Action.TRAIL_START, subject=f"hashmatch/{secrets.token_hex(8)}")
+            written = self._file.append(self._placer.lines([event], last, self._clock()), last.end)
         self._file.flushed(written)
+        return key
 
     def _tell(self, rescued: Rescued, last: Last) -> bytes:
         """Make the record that says what was found at the end of the trail."""
@@ -139,40 +173,7 @@ class Trail:
             counts={"bytes_set_aside": rescued.aside_bytes, "records_written_again": rescued.rewritten},
             set_aside=rescued.sha256,
         )
-        return self._lines([event], last)
-
-    def _lines(self, events: list[Event], last: Last) -> bytes:
-        moment, lines, chain = self._clock(), [], last.chain
-        for seq, event in enumerate(events, last.seq + 1):
-            line = encode(self._placed(event, seq, chain, moment))
-            chain = chained(line)
-            lines += [line, b"\n"]
-        return b"".join(lines)
-
-    def _placed(self, event: Event, seq: int, chain: str, moment: Moment) -> Record:
-        return Record(
-            v=FORMAT,
-            seq=seq,
-            prev=chain,
-            t=moment.t,
-            mono=moment.mono,
-            boot=self._boot,
-            host=self._host,
-            pid=self._pid,
-            action=event.action,
-            outcome=event.outcome,
-            actor=event.actor,
-            role=event.role,
-            case=event.case,
-            subject=event.subject,
-            counts=dict(event.counts),
-            snapshot=event.snapshot,
-            result_digest=event.result_digest,
-            run=event.run,
-            reason=event.reason,
-            origin=event.origin,
-            set_aside=event.set_aside,
-        )
+        return self._placer.lines([event], last, self._clock())
 
 
 def _own(

@@ -91,6 +91,18 @@ class TrailFile:
         """
         return self._last_before(self.progress.end)
 
+    def first(self) -> Record:
+        """Read the first record, which names the trail.
+
+        Raises:
+            AuditDamaged: it is none.
+        """
+        line = os.pread(self._trail, MAX_LINE, 0).partition(b"\n")[0]
+        try:
+            return parse(line)
+        except ValueError as error:
+            raise AuditDamaged(f"{self.path}: the first record: {error}") from None
+
     def append(self, lines: bytes, end: int) -> Written:
         """Write records behind the last one; nothing of them stays where the disk refuses.
 
@@ -184,14 +196,15 @@ class TrailFile:
         if not end:
             return _NOTHING
         start = max(0, end - MAX_LINE - 2)
-        lines = os.pread(self._trail, end - start, start).split(b"\n")
+        content = os.pread(self._trail, end - start, start)
+        line = content[content.rfind(b"\n", 0, -1) + 1 : -1]
         try:
-            if len(lines) < 2 or lines[-1]:
+            if not content.endswith(b"\n"):
                 raise ValueError("no line ends there")
-            record = parse(lines[-2])
+            record = parse(line)
         except ValueError as error:
             raise AuditDamaged(f"{self.path}: the record that ends at byte {end}: {error}") from None
-        return Last(record.seq, chained(lines[-2]), end)
+        return Last(record.seq, chained(line), end)
 
     def _whole_lines(self) -> int:
         """Return where the last line break of the file is."""

@@ -13,13 +13,13 @@ from hashmatch.custody.record import TRAIL
 from hashmatch.custody.trail import Trail
 from hashmatch.errors import AuditDamaged, AuditUnwritable
 
-from .trails import actions, asked, records
+from .trails import actions, asked, opened, records
 
 
 def test_events_are_records_in_order(tmp_path: Path) -> None:
     """After the one that names the trail; a trail that is opened again is gone on with."""
     for start in (0, 3):
-        with Trail(tmp_path / "audit") as trail:
+        with opened(tmp_path) as trail:
             trail.record(asked(start), asked(start + 1))
             trail.record(asked(start + 2))
             trail.record()
@@ -34,7 +34,7 @@ def test_events_are_records_in_order(tmp_path: Path) -> None:
 
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     """A trail tells which cases there are."""
-    with Trail(tmp_path / "audit"):
+    with opened(tmp_path):
         pass
     assert (tmp_path / "audit").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "audit").iterdir()} == {0o600}
@@ -47,7 +47,7 @@ def record_many(trail: Trail, name: int, count: int) -> None:
 
 def test_threads_record_at_once(tmp_path: Path) -> None:
     """Every event of every thread is there, those of each in their order."""
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         threads = [threading.Thread(target=record_many, args=(trail, name, 50)) for name in range(8)]
         for thread in threads:
             thread.start()
@@ -62,7 +62,7 @@ def test_processes_record_at_once(tmp_path: Path) -> None:
     for name in range(4):
         child = os.fork()
         if not child:
-            with Trail(tmp_path / "audit") as trail:
+            with opened(tmp_path) as trail:
                 record_many(trail, name, 50)
             os._exit(0)
         children.append(child)
@@ -79,7 +79,7 @@ def check_all_there(directory: Path, writers: int, count: int) -> None:
 
 def test_a_forked_process_opens_its_own(tmp_path: Path) -> None:
     """The parent's locks would not keep the two apart."""
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         child = os.fork()
         if not child:
             try:
@@ -94,7 +94,7 @@ def test_a_forked_process_opens_its_own(tmp_path: Path) -> None:
 
 def test_a_torn_line_is_kept_and_told_of(tmp_path: Path) -> None:
     """What a writer left behind when it was killed is moved beside the trail, and the trail says what it was."""
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         trail.record(asked())
         with (tmp_path / "audit" / TRAIL).open("ab") as file:
             file.write(b'{"action":"look_')
@@ -108,7 +108,7 @@ def test_a_torn_line_is_kept_and_told_of(tmp_path: Path) -> None:
 
 def test_a_whole_record_of_a_killed_writer_stays(tmp_path: Path) -> None:
     """It was written and nobody was told; there is nothing to repair."""
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         trail.record(asked(), asked())
         content = (tmp_path / "audit" / TRAIL).read_bytes()
         end = trail._file.progress.end
@@ -119,7 +119,7 @@ def test_a_whole_record_of_a_killed_writer_stays(tmp_path: Path) -> None:
 
 def test_lines_of_another_chain_are_set_aside(tmp_path: Path) -> None:
     """Behind what is known to be on the disk there can be anything after a power cut; only what follows is kept."""
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         trail.record(asked())
         line = (tmp_path / "audit" / TRAIL).read_bytes().splitlines(keepends=True)[-1]
         with (tmp_path / "audit" / TRAIL).open("ab") as file:
@@ -132,42 +132,39 @@ def test_lines_of_another_chain_are_set_aside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bytes_lost", [1, 100, 400])
 def test_a_trail_that_lost_its_end_is_damaged(tmp_path: Path, bytes_lost: int) -> None:
     """Records that were on the disk do not vanish by themselves: nothing more is recorded."""
-    with Trail(tmp_path / "audit") as trail:
+    with pytest.raises(AuditDamaged, match="shorter"), opened(tmp_path) as trail:
         trail.record(asked(), asked())
         os.truncate(tmp_path / "audit" / TRAIL, (tmp_path / "audit" / TRAIL).stat().st_size - bytes_lost)
-        with pytest.raises(AuditDamaged, match="shorter"):
-            trail.record(asked())
+        trail.record(asked())
     with pytest.raises(AuditDamaged, match="shorter"):
-        Trail(tmp_path / "audit")
+        opened(tmp_path)
 
 
 def test_a_last_record_that_was_changed_is_damage(tmp_path: Path) -> None:
     """The record that the next one is to follow has to be one."""
-    with Trail(tmp_path / "audit") as trail:
+    with pytest.raises(AuditDamaged, match="the record that ends at byte"), opened(tmp_path) as trail:
         trail.record(asked())
         path = tmp_path / "audit" / TRAIL
         path.write_bytes(path.read_bytes().replace(b"look_up", b"look_at"))
-        with pytest.raises(AuditDamaged, match="the record that ends at byte"):
-            trail.record(asked())
+        trail.record(asked())
 
 
 def test_a_trail_that_was_replaced_is_damage(tmp_path: Path) -> None:
     """A writer that has it open notices that others no longer read what it writes."""
-    with Trail(tmp_path / "audit") as trail:
+    with pytest.raises(AuditDamaged, match="replaced"), opened(tmp_path) as trail:
         path = tmp_path / "audit" / TRAIL
         copy = path.with_name("copy")
         copy.write_bytes(path.read_bytes())
         copy.rename(path)
-        with pytest.raises(AuditDamaged, match="replaced"):
-            trail.record(asked())
+        trail.record(asked())
 
 
 def test_without_the_numbers_of_the_writers_a_trail_goes_on(tmp_path: Path) -> None:
     """They are no evidence, and what they said is found again."""
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         trail.record(asked())
     (tmp_path / "audit" / "progress").unlink()
-    with Trail(tmp_path / "audit") as trail:
+    with opened(tmp_path) as trail:
         trail.record(asked())
     assert actions(tmp_path / "audit") == ["trail_start", "look_up", "look_up"]
 
@@ -176,4 +173,4 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     """A file where the directory should be."""
     (tmp_path / "audit").write_text("")
     with pytest.raises(AuditUnwritable, match="cannot be written"):
-        Trail(tmp_path / "audit")
+        opened(tmp_path)

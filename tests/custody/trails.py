@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hashmatch.custody.events import Action, Event, EventOutcome
 from hashmatch.custody.record import NO_PREVIOUS, TRAIL, Record, chained, parse
+from hashmatch.custody.trail import Trail
 
 
 def asked(number: int = 1, case: str = "17") -> Event:
     """Return an event of a look-up of so many digests."""
     return Event(Action.LOOK_UP, EventOutcome.DONE, "token-1", "examiner", case, counts={"asked": number, "hits": 0})
+
+
+def opened(place: Path, **how: Any) -> Trail:
+    """Open the trail of a place, whose key lies beside it."""
+    return Trail(place / "audit", signing_key=place / "keys" / "trail.key", **how)
 
 
 def records(directory: Path) -> list[Record]:
