@@ -10,13 +10,28 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the store and its sealing key are."""
+    """Where the store and its keys are.
+
+    Attributes:
+        store: the lists, and the audit trail of their use.
+        sealing_key: the file of the key that lists are sealed with.
+        trail_key: that of the key that checkpoints of the trail are signed with; None for one beside the sealing key.
+        checkpoint_copies: a second directory for those checkpoints; None for none.
+    """
 
     store: Path
     sealing_key: Path
+    trail_key: Path | None = None
+    checkpoint_copies: Path | None = None
 
 
-def settings_from(environment: Mapping[str, str], store: Path | None, sealing_key: Path | None) -> Settings:
+def settings_from(
+    environment: Mapping[str, str],
+    store: Path | None,
+    sealing_key: Path | None,
+    trail_key: Path | None = None,
+    checkpoint_copies: Path | None = None,
+) -> Settings:
     """Choose each place: what the command line says, else the environment, else the user's own directories.
 
     The directories are those of the XDG Base Directory Specification 0.8.
@@ -27,6 +42,8 @@ def settings_from(environment: Mapping[str, str], store: Path | None, sealing_ke
         sealing_key
         or _path(environment, "HASHMATCH_SEALING_KEY")
         or _base(environment, "XDG_CONFIG_HOME", home / ".config") / "sealing.key",
+        trail_key or _path(environment, "HASHMATCH_TRAIL_KEY"),
+        checkpoint_copies or _path(environment, "HASHMATCH_CHECKPOINT_COPIES"),
     )
 
 

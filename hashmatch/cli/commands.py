@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 _MODULES: Final = {
+    "audit": "hashmatch.cli.audit_command",
     "bench": "hashmatch.cli.bench_command",
     "lists": "hashmatch.cli.lists_command",
     "lookup": "hashmatch.cli.lookup_command",

@@ -10,6 +10,7 @@ COMPLETE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 INCOMPLETE: Final = 3
+AUDIT_DAMAGED: Final = 15
 INTERRUPTED: Final = 130
 
 _CODES: Final[dict[type[errors.HashmatchError], int]] = {
@@ -20,7 +21,7 @@ _CODES: Final[dict[type[errors.HashmatchError], int]] = {
     errors.StoreError: 12,
     errors.SourceUnusable: 13,
     errors.AuditUnwritable: 14,
-    errors.AuditDamaged: 15,
+    errors.AuditDamaged: AUDIT_DAMAGED,
     errors.SealingKeyError: 16,
     errors.SigningKeyError: 16,
     errors.StoreUnwritable: 17,

@@ -33,6 +33,16 @@ def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> No
     help="The key the lists are sealed with, outside the store [$HASHMATCH_SEALING_KEY].",
 )
 @click.option(
+    "--trail-key",
+    type=click.Path(path_type=Path),
+    help="The key the audit trail is signed with, outside the store [$HASHMATCH_TRAIL_KEY].",
+)
+@click.option(
+    "--checkpoint-copies",
+    type=click.Path(path_type=Path),
+    help="A second directory for the trail's checkpoints [$HASHMATCH_CHECKPOINT_COPIES].",
+)
+@click.option(
     "--version",
     is_flag=True,
     is_eager=True,
@@ -41,17 +51,24 @@ def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> No
     help="Show version and engine.",
 )
 @click.pass_context
-def cli(context: click.Context, store: Path | None, sealing_key: Path | None) -> None:
+def cli(
+    context: click.Context,
+    store: Path | None,
+    sealing_key: Path | None,
+    trail_key: Path | None,
+    checkpoint_copies: Path | None,
+) -> None:
     """Known-hash matching for forensic triage: digests in, flags out.
 
     \b
     Exit codes: 0 complete, 3 finished but something was not examined, 2 usage, 10 no active list,
-    11 store locked, 12 store damaged, 13 evidence source unusable, 16 sealing key, 17 store cannot be
-    written, 18 output cannot be written, 19 tokens or budgets damaged, 20 list format, 21 list not
-    authorised, 22 list expired, 23 list rollback, 24 duplicate release, 25 list contradicts its declared
-    type, 26 not a digest, 130 interrupted, 1 anything else.
+    11 store locked, 12 store damaged, 13 evidence source unusable, 14 audit trail cannot be written,
+    15 audit trail damaged, 16 sealing key, 17 store cannot be written, 18 output cannot be written,
+    19 tokens or budgets damaged, 20 list format, 21 list not authorised, 22 list expired, 23 list rollback,
+    24 duplicate release, 25 list contradicts its declared type, 26 not a digest, 130 interrupted,
+    1 anything else.
     """  # noqa: D301
-    context.obj = settings_from(os.environ, store, sealing_key)
+    context.obj = settings_from(os.environ, store, sealing_key, trail_key, checkpoint_copies)
 
 
 def main() -> NoReturn:

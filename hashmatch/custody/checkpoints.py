@@ -11,7 +11,7 @@ from hashmatch.custody import tree
 from hashmatch.custody.note import Checkpoint
 from hashmatch.custody.places import make_directory, open_file, sync_directory, write_all
 from hashmatch.custody.record import CHECKPOINTS, TRAIL, leaf
-from hashmatch.custody.signing import SigningKey
+from hashmatch.custody.signing import load_key
 from hashmatch.errors import AuditDamaged
 
 _TREE: Final = "tree"
@@ -28,22 +28,24 @@ class Checkpoints:
         directory: of the trail.
         copies: a second directory, on another disk or machine; None for none.
         origin: the name of the trail.
+        key: the file of the key. It is read each time: whoever replaces it need not start every process again.
     """
 
     directory: Path
     copies: Path | None
     origin: str
-    key: SigningKey
+    key: Path
 
     def make(self, size: int, end: int) -> bytes:
         """Sign the first `size` records, which take `end` bytes and are on the disk, and see the note on the disk, too.
 
         Raises:
             OSError: the disk refuses, here or in the second place.
+            AuditUnwritable: the key cannot be read.
             AuditDamaged: the trail does not have so many records there.
         """
         grown = self._grown(size, end)
-        note = self.key.sign(Checkpoint(self.origin, size, grown.root()))
+        note = load_key(self.key).sign(Checkpoint(self.origin, size, grown.root()))
         add(self.directory / CHECKPOINTS, note)
         if self.copies is not None:
             make_directory(self.copies)

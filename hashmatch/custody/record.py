@@ -64,6 +64,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     set_aside: str | None = None
 
 
+_TEXTS: Final = ("boot", "host", "actor", "role", "case", "subject", "reason", "origin")
 _DECODER: Final = msgspec.json.Decoder(Record, strict=True)
 
 
@@ -93,6 +94,9 @@ def parse(line: bytes) -> Record:
         raise ValueError(f"expected format {FORMAT}, got {record.v}")
     if encode(record) != line:
         raise ValueError("not in canonical form")
+    # A line may have come from anybody, and its texts go to terminals.
+    if not all(map(str.isprintable, filter(None, (getattr(record, name) for name in _TEXTS)))):
+        raise ValueError("expected printable texts")
     return record
 
 

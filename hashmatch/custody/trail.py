@@ -58,7 +58,7 @@ class Trail:
         self._file = open_trail_file(directory)
         try:
             key = self._begin(signing_key)
-            self._checkpoints = Checkpoints(directory, copies, self._file.first().subject or "", key)
+            self._checkpoints = Checkpoints(directory, copies, self._file.first().subject or "", signing_key)
             publish(key, signing_key, self._checkpoints.origin)
         except BaseException:
             self._file.close()
