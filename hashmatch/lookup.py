@@ -117,10 +117,25 @@ def look_up(
         if octets is None:
             octets, refused = _parse(lines, line, algorithm)
             if refused is not None:
-                yield _answers(algorithm, octets, known)
+                yield look_up_digests(algorithm, octets, known)
                 raise refused
-        yield _answers(algorithm, octets, known)
+        yield look_up_digests(algorithm, octets, known)
         line += len(octets) // algorithm.size
+
+
+def look_up_digests(algorithm: Algorithm, octets: bytes, known: ManyKnownHashes) -> Answers:
+    """Answer digests that stand end to end; what is said of many of them is worked out once.
+
+    Raises:
+        StoreError: the store cannot answer.
+    """
+    found = known.find_all(algorithm, octets)
+    numbers = found.numbers
+    distinct = {number: _answer(algorithm, said) for number, said in found.statements.items()}
+    excluded = max(distinct, default=_ABSENT) + 1
+    for position in _empty_files(algorithm, octets):
+        numbers[position] = excluded
+    return Answers(numbers, {_ABSENT: _NO_MATCH, **distinct, excluded: _EXCLUDED})
 
 
 def whole_lines(text: Iterable[bytes]) -> Iterator[bytes]:
@@ -153,17 +168,6 @@ class _AlreadyFound(NamedTuple):
 
     def find(self, _algorithm: Algorithm, _digest: bytes) -> Sequence[tuple[int, Posting]]:
         return self.found
-
-
-def _answers(algorithm: Algorithm, octets: bytes, known: ManyKnownHashes) -> Answers:
-    """Answer digests that stand end to end; what is said of many of them is worked out once."""
-    found = known.find_all(algorithm, octets)
-    numbers = found.numbers
-    distinct = {number: _answer(algorithm, said) for number, said in found.statements.items()}
-    excluded = max(distinct, default=_ABSENT) + 1
-    for position in _empty_files(algorithm, octets):
-        numbers[position] = excluded
-    return Answers(numbers, {_ABSENT: _NO_MATCH, **distinct, excluded: _EXCLUDED})
 
 
 def _answer(algorithm: Algorithm, said: Sequence[tuple[int, Posting]]) -> Answer:

@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"reports"},
     {"scan"},
     {"lists", "lookup"},
-    {"bulk", "selftest", "runs"},
+    {"bulk", "selftest", "runs", "answers", "lookup_records"},
     {"bench", "api", "cluster"},
     {"cli"},
 ]

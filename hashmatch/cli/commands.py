@@ -14,6 +14,7 @@ _MODULES: Final = {
     "lookup": "hashmatch.cli.lookup_command",
     "scan": "hashmatch.cli.scan_command",
     "selftest": "hashmatch.cli.selftest_command",
+    "serve": "hashmatch.cli.serve_command",
 }
 
 

@@ -11,12 +11,12 @@ from typing import BinaryIO, Final
 
 import click
 
+from hashmatch.answers import flag, result
 from hashmatch.cli import render
 from hashmatch.cli.options import ALGORITHM, json_option
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.lookup import Answer, Answers, look_up
-from hashmatch.matching import Agreement
 from hashmatch.store.opening import open_lists
 from hashmatch.store.snapshot import PinnedList, Snapshot
 
@@ -50,7 +50,7 @@ def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, workers: in
         if as_json:
             answered = list(batches)  # four bytes for a digest; nothing is shown before it is known that all are right
             snapshot.check_canaries()
-            results = (batch.in_form(lambda a: render.item(_result(a, snapshot.lists))) for batch in answered)
+            results = (batch.in_form(lambda a: render.item(result(a, snapshot.lists))) for batch in answered)
             render.long_document({"snapshot": snapshot.snapshot_id}, "results", results)
             return
         for answers in batches:
@@ -92,27 +92,10 @@ def _stretches(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield stretch
 
 
-def _result(answer: Answer, lists: Sequence[PinnedList]) -> dict[str, object]:
-    return {"outcome": answer.outcome, "flags": [_flag(a, lists) for a in answer.agreements]}
-
-
-def _flag(agreement: Agreement, lists: Sequence[PinnedList]) -> dict[str, object]:
-    pinned = lists[agreement.list_number]
-    category = pinned.categories[agreement.category]
-    return {
-        "list": pinned.list_id,
-        "release": pinned.release,
-        "type": pinned.list_type,
-        "scheme": None if category is None else category.scheme,
-        "category": None if category is None else category.name,
-        "strength": agreement.strength,
-    }
-
-
 def _line(answer: Answer, lists: Sequence[PinnedList]) -> bytes:
     if not answer.agreements:
         return f"{answer.outcome}\n".encode()
-    flags = (_flag(agreement, lists) for agreement in answer.agreements)
+    flags = (flag(agreement, lists) for agreement in answer.agreements)
     said = "\t".join(
         "{type} {list} {release} {strength}".format_map(f) + (f" {f['scheme']}:{f['category']}" if f["scheme"] else "")
         for f in flags

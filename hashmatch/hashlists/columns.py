@@ -71,7 +71,7 @@ def optional(column: Sequence[T | None]) -> Sequence[T | None] | None:
 
 def bulk_octets(algorithm: Algorithm, digits: bytes | str) -> list[bytes] | None:
     """Take apart digests that stand one after the other in hexadecimal, or return None where they do not."""
-    octets = _octets(algorithm, digits)
+    octets = whole_octets(algorithm, digits)
     return None if octets is None else taken_apart(algorithm, octets)
 
 
@@ -92,7 +92,7 @@ def octets_in_lines(algorithm: Algorithm, lines: bytes) -> bytes | None:
     # then proves.
     if len(lines) != count * width or lines[width - 1 :: width] != b"\n" * count:
         return None
-    octets = _octets(algorithm, lines.replace(b"\n", b""))
+    octets = whole_octets(algorithm, lines.replace(b"\n", b""))
     return octets if octets is not None and len(octets) == count * algorithm.size else None
 
 
@@ -102,8 +102,11 @@ def digests_in_lines(algorithm: Algorithm, lines: bytes) -> list[bytes] | None:
     return None if octets is None else taken_apart(algorithm, octets)
 
 
-def _octets(algorithm: Algorithm, digits: bytes | str) -> bytes | None:
-    """Return the octets of whole digests; `binascii.unhexlify` accepts nothing but digits, unlike `bytes.fromhex`."""
+def whole_octets(algorithm: Algorithm, digits: bytes | str) -> bytes | None:
+    """Return the octets of whole digests in hexadecimal, or None for anything else.
+
+    `binascii.unhexlify` accepts nothing but digits, unlike `bytes.fromhex`.
+    """
     try:
         octets = binascii.unhexlify(digits)
     except ValueError:  # `binascii.Error` is one; a foreign digit in a `str` raises the plain form

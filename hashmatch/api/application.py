@@ -1,0 +1,25 @@
+"""All routes, and the aiohttp application that serves them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from hashmatch.api import health, lookups, streams
+from hashmatch.api.openapi import describe
+from hashmatch.api.routes import Route
+from hashmatch.api.service import Service
+from hashmatch.api.serving import Elsewhere, Guarded
+
+ROUTES: Final[tuple[Route, ...]] = (*lookups.ROUTES, *streams.ROUTES, *health.ROUTES)
+OPENAPI: Final = describe(ROUTES)
+
+
+def application(service: Service, routes: tuple[Route, ...] = ROUTES) -> web.Application:
+    """Return the application; whoever runs it closes the service afterwards."""
+    made = web.Application(client_max_size=service.settings.limits.body)
+    for route in routes:
+        made.router.add_route(route.method, route.path, Guarded(service, route).__call__)
+    made.router.add_route("*", "/{path:.*}", Elsewhere(service, routes).__call__)
+    return made

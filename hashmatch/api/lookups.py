@@ -1,0 +1,57 @@
+"""`POST /v1/lookups`: digests or records in, one result for each, in order."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from hashmatch.access.roles import Permission
+from hashmatch.api import schemas
+from hashmatch.api.asking import LookUp
+from hashmatch.api.bodies import JSON, OCTETS, check_type, whole
+from hashmatch.api.questions import algorithm_named, from_json, from_octets
+from hashmatch.api.routes import Call, Parameter, Route
+
+ALGORITHM_HEADER: Final = "Hashmatch-Algorithm"
+CASE_HEADER: Final = "Hashmatch-Case"
+
+CASE_PARAMETER: Final = Parameter(CASE_HEADER, "header", schemas.CASE, "The case that this is done for.")
+
+
+async def look_up(call: Call) -> web.Response:
+    """Answer a look-up."""
+    request, service = call.request, call.service
+    kind = check_type(request, JSON, OCTETS)
+    body = await whole(request, service.settings.limits)
+    if kind == OCTETS:
+        algorithm = algorithm_named(request.headers.get(ALGORITHM_HEADER, ""))
+        read = partial(from_octets, body, algorithm, request.headers.get(CASE_HEADER))
+    else:
+        read = partial(from_json, body)
+    held = await service.pinned.take()
+    try:
+        answer = await service.desk.answer(LookUp(call.caller, held.pin, read, len(body), request.remote))
+    finally:
+        service.pinned.give_back(held)
+    return web.Response(body=answer, content_type=JSON)
+
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/v1/lookups",
+        look_up,
+        Permission.LOOK_UP,
+        "Which of these digests, or files known by several digests, are on the active lists.",
+        answers={200: {JSON: schemas.RESULTS}},
+        bodies={JSON: schemas.LOOK_UP, OCTETS: schemas.RAW_DIGESTS},
+        parameters=(
+            Parameter(
+                ALGORITHM_HEADER, "header", schemas.ALGORITHM, "Of raw digests: which they are. Required with them."
+            ),
+            CASE_PARAMETER,
+        ),
+    ),
+)

@@ -1,0 +1,128 @@
+"""Events of the service for the audit trail. An answer is given only when its event is on the disk."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from hashmatch.access.tokens import Token
+from hashmatch.api.asking import Pending
+from hashmatch.api.together import Together
+from hashmatch.custody.events import Action, Event, EventOutcome
+from hashmatch.custody.trail import Trail
+from hashmatch.errors import AccessError, BudgetSpent
+from hashmatch.outcomes import Outcome
+
+_NOBODY: Final = "nobody"
+_NOBODY_EVERY: Final = 1.0  # seconds
+_AT_ONCE: Final = 256
+
+
+class _Use(NamedTuple):
+    """What look-ups have in common that one event can stand for."""
+
+    token: str
+    role: str
+    case: str | None
+    snapshot: str
+    origin: str | None
+
+
+class Recording:
+    """Records events without holding the event loop; used by one."""
+
+    def __init__(self, trail: Trail) -> None:
+        self._together: Together[Event, None] = Together("audit trail", lambda events: _record(trail, events), _AT_ONCE)
+
+    async def record(self, event: Event) -> None:
+        """Record an event; it is on the disk when this returns.
+
+        Raises:
+            AuditUnwritable: it is not, so nothing may be answered.
+        """
+        await self._together.ask(event)
+
+    def close(self) -> None:
+        """Wait for what is being recorded."""
+        self._together.close()
+
+
+def _record(trail: Trail, events: Sequence[Event]) -> list[None]:
+    trail.record(*events)
+    return [None] * len(events)
+
+
+def look_up_events(answered: Iterable[Pending]) -> list[Event]:
+    """Return the events of look-ups that are about to be answered.
+
+    Requests of one token for one case from one place that are answered together share an event, which says how many
+    they were: at thousands of requests a second an event each would say no more and fill disks.
+    """
+    uses: dict[_Use, Counter[str]] = {}
+    for pending in answered:
+        look_up = pending.look_up
+        token, snapshot = look_up.token, look_up.pin.snapshot.snapshot_id
+        use = _Use(token.id, token.role, pending.questions.case, snapshot, look_up.origin)
+        counts = uses.setdefault(use, Counter(requests=0, items=0))
+        counts["requests"] += 1
+        counts["items"] += len(pending.questions)
+        counts.update(Counter([_COUNTED[answer.outcome] for answer in pending.answers]))
+    return [
+        Event(
+            Action.LOOK_UP,
+            EventOutcome.DONE,
+            use.token,
+            use.role,
+            case=use.case,
+            counts=dict(counts),
+            snapshot=use.snapshot,
+            origin=use.origin,
+        )
+        for use, counts in uses.items()
+    ]
+
+
+_COUNTED: Final = {Outcome.MATCH: "matches", Outcome.NO_MATCH: "no_match", Outcome.EXCLUDED: "excluded"}
+
+
+class Refusals:
+    """Records what was not allowed; used by one event loop.
+
+    Of a token everything is recorded. Of those who have none, one event a second at most, with the number of refusals
+    since the one before: else anybody who reaches the port could fill the disk.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._nobody: Counter[str] = Counter()
+        self._last = float("-inf")
+
+    async def record(self, token: Token | None, error: AccessError, route: str, origin: str | None) -> None:
+        """Record a refusal, or count it for the next event of those who have no token.
+
+        Raises:
+            AuditUnwritable: it could not be recorded.
+        """
+        counts = {}
+        if token is None:
+            self._nobody["requests"] += 1
+            now = time.monotonic()
+            if now - self._last < _NOBODY_EVERY:
+                return
+            self._last = now
+            counts = dict(self._nobody)
+            self._nobody.clear()
+        await self._recording.record(
+            Event(
+                Action.BUDGET_SPENT if isinstance(error, BudgetSpent) else Action.REFUSAL,
+                EventOutcome.REFUSED,
+                token.id if token else _NOBODY,
+                token.role if token else _NOBODY,
+                subject=route,
+                counts=counts,
+                reason=error.code,
+                origin=origin,
+            )
+        )

@@ -1,0 +1,187 @@
+"""The parent process of the service: it holds the sockets, keeps workers alive, and speaks no HTTP itself."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hashmatch.api.orders import READY, Orders
+from hashmatch.api.settings import ServiceSettings
+from hashmatch.custody.events import Action, EventOutcome
+from hashmatch.custody.opening import recording
+from hashmatch.errors import HashmatchError, StoreLocked, UsageError
+
+_log: Final = logging.getLogger("hashmatch.server")
+
+_BACKLOG: Final = 1024
+_AGAIN_SECONDS: Final = 0.5  # before a worker that died is replaced
+_FAILURES: Final = 5  # workers in a row that died before they were ready
+
+
+def serve(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
+    """Run the service until SIGTERM or SIGINT.
+
+    Args:
+        settings: of the service.
+        announce: called with the address once every worker accepts connections.
+
+    Raises:
+        UsageError: the address cannot be listened at.
+        StoreLocked: a service runs on this store already.
+        AuditUnwritable: that the service starts cannot be recorded.
+        HashmatchError: workers do not come up.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_only_service(settings.state))
+        sockets = [stack.enter_context(made) for made in _listen(settings.host, settings.port, settings.workers)]
+        metrics = stack.enter_context(_private_directory())
+        recorder = stack.enter_context(recording(settings.places))
+        recorder.record(Action.SERVICE_START, EventOutcome.DONE, counts={"workers": settings.workers})
+        asyncio.run(_Parent(settings, sockets, metrics, announce).run())
+        recorder.record(Action.SERVICE_END, EventOutcome.DONE)
+
+
+class _Parent:
+    def __init__(
+        self, settings: ServiceSettings, sockets: list[socket.socket], metrics: Path, announce: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._metrics = metrics
+        self._announce = announce
+        self._stopping = asyncio.Event()
+        self._ready = 0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        async with asyncio.TaskGroup() as group:
+            for listening in self._sockets:
+                group.create_task(self._keep_a_worker(listening))
+            group.create_task(self._stop_listening())
+
+    async def _stop_listening(self) -> None:
+        """Let go of the sockets once the service stops: what is new is then refused, not left waiting."""
+        await self._stopping.wait()
+        for listening in self._sockets:
+            listening.close()
+
+    async def _keep_a_worker(self, listening: socket.socket) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            worker = await self._start(listening)
+            stopping = asyncio.create_task(self._stop(worker))
+            failures = 0 if await self._came_up(worker) else failures + 1
+            status = await worker.wait()
+            stopping.cancel()
+            if self._stopping.is_set():
+                return
+            _log.error("a worker process ended", extra={"fields": {"ended": _how_it_ended(status)}})
+            if failures == _FAILURES:
+                raise HashmatchError(f"worker processes end before they are ready: {_how_it_ended(status)}")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _AGAIN_SECONDS)
+
+    async def _start(self, listening: socket.socket) -> asyncio.subprocess.Process:
+        # prometheus_client takes the directory that processes share from the environment alone.
+        worker = await asyncio.create_subprocess_exec(
+            *("env", f"PROMETHEUS_MULTIPROC_DIR={self._metrics}"),
+            *(sys.executable, "-m", "hashmatch.api.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(listening.fileno(),),
+        )
+        assert worker.stdin is not None
+        orders = Orders(self._settings, listening.fileno(), os.fspath(self._metrics))
+        worker.stdin.write(msgspec.json.encode(orders) + b"\n")
+        return worker
+
+    async def _came_up(self, worker: asyncio.subprocess.Process) -> bool:
+        assert worker.stdout is not None
+        if await worker.stdout.readline() != READY:
+            return False
+        self._ready += 1
+        if self._ready == len(self._sockets):
+            self._announce(address(self._settings, self._sockets[0].getsockname()[1]))
+        return True
+
+    async def _stop(self, worker: asyncio.subprocess.Process) -> None:
+        await self._stopping.wait()
+        with suppress(ProcessLookupError):
+            worker.terminate()
+            # What is under way has its time; a worker that does not end by itself after that is ended.
+            await asyncio.sleep(self._settings.stop_seconds + 5)
+            worker.kill()
+
+
+def address(settings: ServiceSettings, port: int) -> str:
+    """Return the base of the service's URLs."""
+    scheme = "https" if settings.tls_certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{port}"
+
+
+def _listen(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return as many listening sockets at one address as there are workers.
+
+    Each worker has a socket, not all the same: the kernel then spreads connections evenly, and a worker that takes a
+    dead one's place takes over what waits there.
+    """
+    try:
+        (family, kind, protocol, _, at), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind, protocol) as probe:
+            # Sockets that share an address would share it with another service of the same user as well.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(at)
+            at = (at[0], probe.getsockname()[1], *at[2:])
+        sockets = []
+        for _ in range(count):
+            made = socket.socket(family, kind, protocol)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            made.bind(at)
+            made.listen(_BACKLOG)
+            sockets.append(made)
+    except OSError as error:
+        raise UsageError(f"cannot listen at {host}, port {port}: {error.strerror}") from None
+    return sockets
+
+
+@contextmanager
+def _only_service(state: Path) -> Iterator[None]:
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(state / "lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise StoreLocked(f"{state}: a service runs on this store already") from None
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _private_directory() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="hashmatch-metrics-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _how_it_ended(status: int) -> str:
+    return f"exit code {status}" if status >= 0 else signal.Signals(-status).name

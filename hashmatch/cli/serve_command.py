@@ -1,0 +1,66 @@
+"""`hashmatch serve`: the HTTP service on the store that is there."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from hashmatch.access.tokens import first_token
+from hashmatch.api.logs import log_to_stderr
+from hashmatch.api.server import serve as run_service
+from hashmatch.api.settings import PORT, ServiceSettings
+from hashmatch.config import Settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0 for any that is free.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer.")
+@click.option(
+    "--evidence-root",
+    "evidence_roots",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Scans may be asked for beneath this directory; may be given again.",
+)
+@click.option("--scans-at-once", default=1, show_default=True, type=click.IntRange(1), help="Others wait their turn.")
+@click.option("--log-requests/--no-log-requests", default=True, show_default=True, help="A line for each request.")
+@click.pass_obj
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    workers: int,
+    evidence_roots: tuple[Path, ...],
+    scans_at_once: int,
+    log_requests: bool,
+) -> None:
+    """Serve look-ups, streams and scans over HTTP, until SIGTERM or SIGINT.
+
+    The first start makes a token for look-ups and writes it to STORE/service/first-token. The log goes to standard
+    error, a JSON document a line.
+    """
+    log_to_stderr()
+    service = ServiceSettings(
+        store=os.path.abspath(settings.store),
+        sealing_key=os.path.abspath(settings.sealing_key),
+        trail_key=_absolute(settings.trail_key),
+        checkpoint_copies=_absolute(settings.checkpoint_copies),
+        host=host,
+        port=port,
+        workers=workers,
+        evidence_roots=tuple(os.path.realpath(root) for root in evidence_roots),
+        scans_at_once=scans_at_once,
+        log_requests=log_requests,
+    )
+    token = first_token(service.state, datetime.now(UTC))
+    if token is not None:
+        click.echo(f"token in {token}")
+    run_service(service, lambda address: click.echo(f"listening at {address}"))
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else os.path.abspath(path)
