@@ -54,9 +54,9 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. Seconds; `peak` is the largest sum of PSS over the process tree, in bytes, None for a run too short
-    to sample. `problem` says in printable
-    characters why the run does not count, and is empty for one that does.
+    """One run. Seconds; `peak` is the largest sum of PSS over the process tree, in bytes, None for a run that was too
+    short to sample or not to be. `problem` says in printable characters why the run does not count, and is empty for
+    one that does.
     """
 
     seconds: float
@@ -67,8 +67,8 @@ class Measured:
     problem: str
 
 
-def measure(program: Program, place: Path) -> Measured:
-    """Run a program once; `place` receives its output."""
+def measure(program: Program, place: Path, *, memory: bool = True) -> Measured:
+    """Run a program once; `place` receives its output, and `memory` tells whether its memory is sampled."""
     output, said = place / "stdout", place / "stderr"
     program.prepare()
     # env(1) replaces itself by the program, so that nothing but the program is measured.
@@ -83,7 +83,8 @@ def measure(program: Program, place: Path) -> Measured:
             process_group=0,
         )
         sampler = Sampler(process.pid)
-        sampler.start()
+        if memory:
+            sampler.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
@@ -93,7 +94,8 @@ def measure(program: Program, place: Path) -> Measured:
             raise
         finally:
             seconds = time.perf_counter() - started
-            sampler.stop()
+            if memory:
+                sampler.stop()
     process.returncode = os.waitstatus_to_exitcode(status)
     problem = _problem(program, process.returncode, output, said)
     return Measured(

@@ -120,7 +120,11 @@ def _without_benchmark(only: Iterable[str], found: _Findings) -> dict[str, str]:
 
 
 def _in_turn(benchmark: Benchmark, bench: Workbench, runs: int, file: raw.RawFile) -> None:
-    """Measure in turn, so that a drift of the machine meets all alike; a program that failed is not run again."""
+    """Measure in turn, so that a drift of the machine meets all alike; a program that failed is not run again.
+
+    Memory is sampled in the first round alone: of a program that keeps all cores busy a sample takes time away, the
+    more the larger it is, so most times that a median is taken of must be free of it.
+    """
     benchmark.warm()
     programs = [item for item in benchmark.programs if isinstance(item, Program)]
     failed: set[str] = set()
@@ -128,7 +132,7 @@ def _in_turn(benchmark: Benchmark, bench: Workbench, runs: int, file: raw.RawFil
         for program in programs:
             if program.name in failed or number > (program.runs or runs):
                 continue
-            measured = measure(program, bench.place)
+            measured = measure(program, bench.place, memory=number == 1)
             file.write(raw.record(benchmark, program.name, number, measured))
             if measured.problem:
                 failed.add(program.name)
@@ -170,6 +174,7 @@ def _place(request: Request) -> Iterator[Path]:
 def _check_room(request: Request) -> None:
     needed = int((_NEEDED + (_NEEDED_BIG if request.big else 0)) * request.scale)
     try:
+        request.place.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(request.place).free
     except OSError as error:
         raise OutputUnusable(f"{request.place}: {error.strerror}") from error

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, final
 
 from hashmatch.digests import ALL_ALGORITHMS, algorithms_in, mask_of
+from hashmatch.hashing import openssl
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -100,4 +100,4 @@ def digest_buffers(algorithms: int, buffers: Iterable[ReadableBuffer], /) -> lis
 
 def description() -> str:
     """Name and version, for reports."""
-    return f"hashlib, {' '.join(ssl.OPENSSL_VERSION.split()[:2])}"
+    return f"hashlib, {openssl.SHORT}"

@@ -6,13 +6,13 @@ import contextlib
 import errno
 import hashlib
 import os
-import ssl
 import stat
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from hashmatch.digests import Algorithm
+from hashmatch.hashing import openssl
 from hashmatch.hashing.engine import FileResult, ReadRules
 from hashmatch.hashing.failures import is_ours, open_failure
 from hashmatch.outcomes import FailureReason
@@ -39,8 +39,7 @@ class PortableEngine:
     @property
     def description(self) -> str:
         """Name and version, for reports."""
-        version = ssl.OPENSSL_VERSION.split()
-        return f"portable (hashlib, {' '.join(version[:2])})"
+        return f"portable (hashlib, {openssl.SHORT})"
 
     def digest_files(self, directory: int, names: Sequence[bytes], rules: ReadRules) -> list[FileResult]:
         """Read the named files of an open directory once each; one result per name, in order."""

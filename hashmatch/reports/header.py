@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ import orjson
 import xxhash
 
 from hashmatch import __version__
+from hashmatch.hashing import openssl
 from hashmatch.store.database import LEVELDB_VERSION, PLYVEL_VERSION
 
 
@@ -64,7 +64,7 @@ def tool_versions(engine: str) -> dict[str, str]:
         "hashmatch": __version__,
         "engine": engine,
         "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION,
+        "openssl": openssl.VERSION,
         "leveldb": LEVELDB_VERSION,
         "plyvel": PLYVEL_VERSION,
         "orjson": orjson.__version__,

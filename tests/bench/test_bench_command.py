@@ -52,8 +52,7 @@ class Results:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Run it once for all tests, with an rhash that fails at the front of the path."""
     base = tmp_path_factory.mktemp("bench")
-    place, failing = base / "place", base / "failing"
-    place.mkdir()
+    place, failing = base / "new" / "place", base / "failing"
     failing.mkdir()
     (failing / "rhash").write_text("#!/bin/sh\necho 'rhash: made to fail' >&2\nexit 7\n")
     (failing / "rhash").chmod(0o755)

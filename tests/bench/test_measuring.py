@@ -38,6 +38,13 @@ def test_time_and_memory_of_a_process_tree_are_measured(tmp_path: Path) -> None:
     assert found.user + found.system > 0
 
 
+def test_memory_is_sampled_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    """A run without sampling has times, a check of its work, and no memory."""
+    found = measure(Program("child", (sys.executable, "-c", SCRIPT)), tmp_path, memory=False)
+    assert (found.problem, found.peak) == ("", None)
+    assert found.seconds > 0
+
+
 def test_an_exit_code_that_is_not_accepted_is_a_problem(tmp_path: Path) -> None:
     """A failing program's code and last words are kept; codes that mean success for it are none."""
     command = ("sh", "-c", "echo first >&2; echo last >&2; exit 2")

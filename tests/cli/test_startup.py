@@ -13,7 +13,7 @@ from tests.madeup import MD5, command, digests, take_in, write_list
 
 # Loading these takes from ten milliseconds to two tenths of a second each.
 HEAVY = frozenset(
-    {"aiohttp", "asyncio", "ijson", "importlib.metadata", "numpy", "rich", "sqlite3"}
+    {"aiohttp", "asyncio", "ijson", "importlib.metadata", "numpy", "rich", "sqlite3", "ssl"}
     | {"hashmatch.hashlists.formats", "hashmatch.store.build"}
 )
 _RUN = """

@@ -30,17 +30,6 @@ from tests.scan.test_scan import fill, plant, stopping_after
 OUTCOMES = ("match", "no_match", "not_examined", "excluded")
 
 
-@pytest.fixture
-def scans(tmp_path: Path) -> Scans:
-    (tmp_path / "source").mkdir()
-    return Scans(tmp_path / "source", tmp_path / "outputs")
-
-
-@pytest.fixture
-def source(scans: Scans) -> Path:
-    return scans.source
-
-
 @dataclass
 class Watching(DictSnapshot):
     """Keeps the MD5s it was asked for, in their order."""

@@ -24,17 +24,6 @@ from tests.scan.scanning import Scans, found_by_find
 MD5, SHA1, SHA256 = Algorithm.MD5, Algorithm.SHA1, Algorithm.SHA256
 
 
-@pytest.fixture
-def scans(tmp_path: Path) -> Scans:
-    (tmp_path / "source").mkdir()
-    return Scans(tmp_path / "source", tmp_path / "outputs")
-
-
-@pytest.fixture
-def source(scans: Scans) -> Path:
-    return scans.source
-
-
 def plant(source: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         path = source / name

@@ -18,17 +18,6 @@ from tests.scan.scanning import Report, Scans
 OUTCOMES = ("match", "no_match", "not_examined", "excluded")
 
 
-@pytest.fixture
-def scans(tmp_path: Path) -> Scans:
-    (tmp_path / "source").mkdir()
-    return Scans(tmp_path / "source", tmp_path / "outputs")
-
-
-@pytest.fixture
-def source(scans: Scans) -> Path:
-    return scans.source
-
-
 def sized(*contents: bytes, list_id: str = "notable-1") -> DictList:
     listed = DictList(list_id)
     for content in contents:
