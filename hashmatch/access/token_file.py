@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -17,6 +18,14 @@ from hashmatch.access.roles import Role
 from hashmatch.errors import AccessDamaged
 
 _FORMAT: Final = 1
+
+
+class TokenState(StrEnum):
+    """Whether a token opens anything. The values are shown: add, never change."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +47,12 @@ class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: datetime | None
     revoked: datetime | None
     budget: Budget
+
+    def state(self, now: datetime) -> TokenState:
+        """Return whether it opens anything."""
+        if self.revoked is not None:
+            return TokenState.REVOKED
+        return TokenState.EXPIRED if self.expires is not None and now >= self.expires else TokenState.ACTIVE
 
     def may_see(self, owner: str, case: str | None) -> bool:
         """Return whether it may see a scan that token `owner` started for `case`.

@@ -23,11 +23,12 @@ import msgspec
 from hashmatch.access.budgets import NO_LIMITS, Budget, check_budget
 from hashmatch.access.files import changing, open_private, put
 from hashmatch.access.roles import Permission, Role, allows
-from hashmatch.access.token_file import Stored, Token, decoded, encoded
+from hashmatch.access.token_file import Stored, Token, TokenState, decoded, encoded
 from hashmatch.errors import AccessDamaged, NoSuchToken, NotAuthenticated, UsageError
 
-__all__ = ["FIRST_TOKEN", "TOKENS", "Token", "TokenStore", "first_token"]
+__all__ = ["FIRST_TOKEN", "SERVICE", "TOKENS", "Token", "TokenStore", "first_token"]
 
+SERVICE: Final = "service"  # beneath a store: what the service itself keeps
 TOKENS: Final = "tokens.json"
 FIRST_TOKEN: Final = "first-token"  # noqa: S105 - a file's name
 MAX_NAME: Final = 100  # characters
@@ -145,10 +146,9 @@ class TokenStore:
         if not compare_digest(given, _NOBODY if known is None else known.sha256) or known is None:
             raise NotAuthenticated("there is no such token")
         token = known.token
-        if token.revoked is not None:
-            raise NotAuthenticated("the token was revoked")
-        if token.expires is not None and now >= token.expires:
-            raise NotAuthenticated("the token has expired")
+        state = token.state(now)
+        if state is not TokenState.ACTIVE:
+            raise NotAuthenticated(f"the token is {state}")
         return token
 
     def _current(self) -> _Read:

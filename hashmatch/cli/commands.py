@@ -15,6 +15,7 @@ _MODULES: Final = {
     "scan": "hashmatch.cli.scan_command",
     "selftest": "hashmatch.cli.selftest_command",
     "serve": "hashmatch.cli.serve_command",
+    "tokens": "hashmatch.cli.tokens_command",
 }
 
 

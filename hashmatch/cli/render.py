@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -151,25 +151,33 @@ def listed(items: list[Listed]) -> list[dict[str, object]]:
 
 def listed_text(items: list[Listed]) -> None:
     """Show a person the store's lists as a table."""
+    rows = [
+        (
+            item.stored.manifest.list,
+            item.stored.manifest.release,
+            item.stored.manifest.type,
+            "active" if item.active else "-",
+            f"{item.stored.manifest.entries:,}",
+            " ".join(item.stored.manifest.digests),
+            item.stored.manifest.signature,
+        )
+        for item in items
+    ]
+    table(("LIST", "RELEASE", "TYPE", "STATE", "ENTRIES", "DIGESTS", "SIGNATURE"), rows, numbers=("ENTRIES",))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
+    """Show rows beneath their columns' names; columns of `numbers` end at the right."""
     from rich.console import Console  # a fifth of a second that a scan does not pay
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("LIST", "RELEASE", "TYPE", "STATE", "ENTRIES", "DIGESTS", "SIGNATURE"):
-        table.add_column(name, justify="right" if name == "ENTRIES" else "left", overflow="fold")
-    for item in items:
-        manifest = item.stored.manifest
-        table.add_row(
-            manifest.list,
-            manifest.release,
-            manifest.type,
-            "active" if item.active else "-",
-            f"{manifest.entries:,}",
-            " ".join(manifest.digests),
-            manifest.signature,
-        )
-    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        shown.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+    console.print(shown)
 
 
 def verified(item: Verified) -> dict[str, object]:
