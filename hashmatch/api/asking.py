@@ -11,6 +11,7 @@ from hashmatch.access.tokens import Token
 from hashmatch.api.forms import Forms
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.questions import Questions
+from hashmatch.digests import Algorithm
 from hashmatch.errors import HashmatchError, NotAllowed
 from hashmatch.lookup import Answer, look_up_digests
 from hashmatch.lookup_records import look_up_records
@@ -21,10 +22,15 @@ UNREAD: Final = Questions(None, frozenset())
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A snapshot, and the forms of its answers."""
+    """A snapshot, the algorithms that its lists have digests of, and the forms of its answers."""
 
     snapshot: Snapshot
+    algorithms: frozenset[Algorithm]
     forms: Forms
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Pin:
+        return cls(snapshot, frozenset(snapshot.algorithms), Forms(snapshot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +82,14 @@ def case_of(token: Token, case: str | None) -> str | None:
     return case
 
 
-def check_comparable(snapshot: Snapshot, questions: Questions) -> None:
+def check_comparable(pin: Pin, questions: Questions) -> None:
     """Refuse items that no list can answer for: that none of their digests is listed would say nothing.
 
     Raises:
         RequestRefused: there is an item of which no list has an algorithm.
     """
     for algorithms in questions.sets:
-        if not any(algorithm in snapshot.algorithms for algorithm in algorithms):
+        if pin.algorithms.isdisjoint(algorithms):
             names = " or ".join(algorithm.label for algorithm in algorithms)
             detail = f"no active list has a digest of {names}"
             raise RequestRefused(HTTPStatus.CONFLICT, "query.algorithm_not_listed", detail)

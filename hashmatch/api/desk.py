@@ -68,7 +68,7 @@ class Desk:
         answered = [one for one in pending if one.failure is None]
         if answered:
             self._trail.record(*look_up_events(answered))
-        self._metrics.looked_up(sum(len(one.questions) for one in answered))
+        self._metrics.looked_up(sum([len(one.answers) for one in answered]))
         return [one.failure or one.document() for one in pending]
 
     def _admitted(self, look_up: LookUp, now: float) -> Pending:
@@ -76,17 +76,17 @@ class Desk:
         token, questions = look_up.token, UNREAD
         try:
             questions = look_up.read()
-            if len(questions) > self._items:
+            count = len(questions)
+            if count > self._items:
                 detail = f"expected at most {self._items} items"
                 raise RequestRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request.too_long", detail)
             check_text("case", questions.case)
             case = case_of(token, questions.case)
             if case != questions.case:
                 questions = replace(questions, case=case)
-            check_comparable(look_up.pin.snapshot, questions)
+            check_comparable(look_up.pin, questions)
             # Every item may be a miss; which were not is given back when it is known. Else several requests at once
             # could each find room in the budget that there is for one.
-            count = len(questions)
             booked = self._budgets.spend(token.id, token.budget, digests=count, misses=count, now=now)
         except HashmatchError as error:
             return Pending(look_up, failure=error)

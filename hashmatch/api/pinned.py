@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hashmatch.api.asking import Pin
-from hashmatch.api.forms import Forms
 from hashmatch.config import Settings
 from hashmatch.errors import HashmatchError, StoreError
 from hashmatch.store.layout import Layout
@@ -147,7 +146,7 @@ class Pinned:
                 mark = _mark_of(os.fstat(descriptor))
             snapshot = stack.enter_context(open_lists(self._settings))
             snapshot.check_canaries()
-            return Held(Pin(snapshot, Forms(snapshot)), mark, stack.pop_all())
+            return Held(Pin.of(snapshot), mark, stack.pop_all())
 
     def _replace(self, old: Held | None, new: Held | None) -> None:
         self._held = new

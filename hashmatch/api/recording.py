@@ -60,15 +60,20 @@ def look_up_events(answered: Iterable[Pending]) -> list[Event]:
     Requests of one token for one case from one place that are answered together share an event, which says how many
     they were: at thousands of requests a second an event each would say no more and fill disks.
     """
-    uses: dict[_Use, Counter[str]] = {}
+    uses: dict[_Use, dict[str, int]] = {}
     for pending in answered:
         look_up = pending.look_up
         token, snapshot = look_up.token, look_up.pin.snapshot.snapshot_id
         use = _Use(token.id, token.role, pending.questions.case, snapshot, look_up.origin)
-        counts = uses.setdefault(use, Counter(requests=0, items=0))
+        counts = uses.get(use)
+        if counts is None:
+            counts = uses[use] = {"requests": 0, "items": 0}
         counts["requests"] += 1
-        counts["items"] += len(pending.questions)
-        counts.update(Counter([_COUNTED[answer.outcome] for answer in pending.answers]))
+        counts["items"] += len(pending.answers)
+        outcomes = [answer.outcome for answer in pending.answers]
+        for outcome in set(outcomes):
+            name = _COUNTED[outcome]
+            counts[name] = counts.get(name, 0) + outcomes.count(outcome)
     return [
         Event(
             Action.LOOK_UP,
@@ -76,7 +81,7 @@ def look_up_events(answered: Iterable[Pending]) -> list[Event]:
             use.token,
             use.role,
             case=use.case,
-            counts=dict(counts),
+            counts=counts,
             snapshot=use.snapshot,
             origin=use.origin,
         )

@@ -22,12 +22,14 @@ from hashmatch.api.orders import READY, Orders
 from hashmatch.api.settings import ServiceSettings
 from hashmatch.custody.events import Action, EventOutcome
 from hashmatch.custody.opening import recording
-from hashmatch.errors import HashmatchError, StoreLocked, UsageError
+from hashmatch.custody.trail import Trail
+from hashmatch.errors import AuditError, HashmatchError, StoreLocked, UsageError
 
 _log: Final = logging.getLogger("hashmatch.server")
 
 _BACKLOG: Final = 1024
 _AGAIN_SECONDS: Final = 0.5  # before a worker that died is replaced
+_CHECKPOINTS_EVERY: Final = 5.0  # seconds between looks
 _FAILURES: Final = 5  # workers in a row that died before they were ready
 
 
@@ -50,17 +52,23 @@ def serve(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
         metrics = stack.enter_context(_private_directory())
         recorder = stack.enter_context(recording(settings.places))
         recorder.record(Action.SERVICE_START, EventOutcome.DONE, counts={"workers": settings.workers})
-        asyncio.run(_Parent(settings, sockets, metrics, announce).run())
+        asyncio.run(_Parent(settings, sockets, metrics, recorder.trail, announce).run())
         recorder.record(Action.SERVICE_END, EventOutcome.DONE)
 
 
 class _Parent:
     def __init__(
-        self, settings: ServiceSettings, sockets: list[socket.socket], metrics: Path, announce: Callable[[str], None]
+        self,
+        settings: ServiceSettings,
+        sockets: list[socket.socket],
+        metrics: Path,
+        trail: Trail,
+        announce: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._sockets = sockets
         self._metrics = metrics
+        self._trail = trail
         self._announce = announce
         self._stopping = asyncio.Event()
         self._ready = 0
@@ -73,12 +81,23 @@ class _Parent:
             for listening in self._sockets:
                 group.create_task(self._keep_a_worker(listening))
             group.create_task(self._stop_listening())
+            group.create_task(self._sign_checkpoints())
 
     async def _stop_listening(self) -> None:
         """Let go of the sockets once the service stops: what is new is then refused, not left waiting."""
         await self._stopping.wait()
         for listening in self._sockets:
             listening.close()
+
+    async def _sign_checkpoints(self) -> None:
+        """Have a checkpoint signed when one is due, also where nothing more is recorded."""
+        while not self._stopping.is_set():
+            try:
+                await asyncio.to_thread(self._trail.checkpoint_if_due)
+            except AuditError as error:
+                _log.error("no checkpoint", extra={"fields": {"code": error.code, "detail": str(error)}})
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _CHECKPOINTS_EVERY)
 
     async def _keep_a_worker(self, listening: socket.socket) -> None:
         failures = 0
