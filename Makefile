@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: races setup demo test check faults sanitize fuzz bench clean
+.PHONY: service-load races setup demo test check faults sanitize fuzz bench clean
 
 setup: $(VENV)/.complete
 
@@ -60,6 +60,9 @@ races: ## The engine's threads under the thread sanitizer, over made-up files
 
 bench: setup ## Benchmarks beside the peers that are installed; less with BENCH='--scale 0.05 --only hashing'
 	$(BIN)/hashmatch bench --into benchmarks/runs $(BENCH)
+
+service-load: setup ## Single look-ups, streams and memory of the service under load, with a list of ten million; needs wrk
+	$(BIN)/python -m benchmarks.service_load --place $${TMPDIR:-/var/tmp}/hashmatch-bench --into benchmarks/runs/service
 
 clean:
 	rm -rf $(VENV) demo

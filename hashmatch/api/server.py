@@ -30,6 +30,7 @@ _log: Final = logging.getLogger("hashmatch.server")
 _BACKLOG: Final = 1024
 _AGAIN_SECONDS: Final = 0.5  # before a worker that died is replaced
 _CHECKPOINTS_EVERY: Final = 5.0  # seconds between looks
+_ALLOCATOR: Final = ("MALLOC_MMAP_THRESHOLD_=8388608", "MALLOC_TRIM_THRESHOLD_=67108864")  # bytes
 _FAILURES: Final = 5  # workers in a row that died before they were ready
 
 
@@ -116,9 +117,10 @@ class _Parent:
                 await asyncio.wait_for(self._stopping.wait(), _AGAIN_SECONDS)
 
     async def _start(self, listening: socket.socket) -> asyncio.subprocess.Process:
-        # prometheus_client takes the directory that processes share from the environment alone.
+        # prometheus_client takes the directory that processes share from the environment alone, and so does the C
+        # library its thresholds: by the usual ones it asks the kernel for new pages for every piece of a stream.
         worker = await asyncio.create_subprocess_exec(
-            *("env", f"PROMETHEUS_MULTIPROC_DIR={self._metrics}"),
+            *("env", f"PROMETHEUS_MULTIPROC_DIR={self._metrics}", *_ALLOCATOR),
             *(sys.executable, "-m", "hashmatch.api.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
