@@ -9,7 +9,7 @@ do not keep a single one waiting.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -42,8 +42,12 @@ class Desk:
         self._small = Together("look-ups", self._answer_all, _SMALL_AT_ONCE)
         self._large = Together("large look-ups", self._answer_all, _LARGE_AT_ONCE)
 
-    async def answer(self, look_up: LookUp) -> bytes:
+    async def answer(self, look_up: LookUp, settled: Callable[[], None]) -> bytes:
         """Return the answer as JSON: the snapshot, the lists that were and were not compared with, the results.
+
+        Args:
+            look_up: what is asked.
+            settled: called once its snapshot is read no more, whether or not anybody still waits for the answer.
 
         Raises:
             RequestRefused: an item is no digest, there are too many, or no list could answer.
@@ -52,7 +56,7 @@ class Desk:
             StoreError: the store cannot answer.
             AuditUnwritable: that it was asked and answered cannot be recorded.
         """
-        return await (self._small if look_up.size < LARGE else self._large).ask(look_up)
+        return await (self._small if look_up.size < LARGE else self._large).ask(look_up, settled)
 
     def close(self) -> None:
         """Wait for the look-ups under way."""

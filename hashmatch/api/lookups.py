@@ -32,7 +32,8 @@ async def look_up(call: Call) -> web.Response:
         read = partial(from_json, body)
     held = await service.pinned.take()
     try:
-        answer = await service.desk.answer(LookUp(call.caller, held.pin, read, len(body), request.remote))
+        asked = LookUp(call.caller, held.pin, read, len(body), request.remote)
+        answer = await service.desk.answer(asked, service.pinned.kept(held))
     finally:
         service.pinned.give_back(held)
     return web.Response(body=answer, content_type=JSON)

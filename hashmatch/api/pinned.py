@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from hashmatch.api.asking import Pin
@@ -82,6 +84,14 @@ class Pinned:
         held.users -= 1
         self._close_if_unused(held)
 
+    def kept(self, held: Held) -> Callable[[], None]:
+        """Keep a snapshot for a thread that reads it, and return what gives it back when the thread has done.
+
+        Whoever waits for the thread may give up before that.
+        """
+        held.users += 1
+        return partial(self.give_back, held)
+
     async def check(self) -> None:
         """Look the canaries up; where one is not found, the lists are opened anew before anything else is answered.
 
@@ -106,16 +116,21 @@ class Pinned:
         await asyncio.get_running_loop().run_in_executor(None, self._executor.shutdown)
 
     async def _renewed(self, mark: _Mark | None) -> Held:
+        """Return a snapshot of lists that were active at some moment since the request looked, and saw `mark`."""
+        while self._renewing is not None:
+            # It was begun before this request, and may have read lists that were replaced since.
+            with suppress(HashmatchError):
+                held = await _result(self._renewing)
+                if held.mark == mark:
+                    return held
+            mark = self._mark()
         loop = asyncio.get_running_loop()
         if self._failure is not None:
             when, failed, error = self._failure
             if failed == mark and loop.time() - when < _RETRY_SECONDS:
-                raise error
-        if self._renewing is None:
-            self._renewing = loop.create_task(self._renew())
-            self._renewing.add_done_callback(self._renewal_ended)
-        # Shielded: a client that goes away must not take the new snapshot from the others.
-        return await asyncio.shield(self._renewing)
+                raise error.with_traceback(None)
+        self._renewing = loop.create_task(self._renew())
+        return await _result(self._renewing)
 
     async def _renew(self) -> Held:
         loop = asyncio.get_running_loop()
@@ -127,14 +142,11 @@ class Pinned:
             if self._held is not None:
                 self._replace(self._held, None)
             raise
+        finally:
+            self._renewing = None
         self._failure = None
         self._replace(self._held, held)
         return held
-
-    def _renewal_ended(self, task: asyncio.Task[Held]) -> None:
-        self._renewing = None
-        if not task.cancelled():
-            task.exception()  # every waiter has had it; a task nobody waits for any more need not report it again
 
     def _open(self) -> Held:
         with ExitStack() as stack:
@@ -164,6 +176,11 @@ class Pinned:
         except OSError:
             return None
         return _mark_of(status)
+
+
+async def _result(renewing: asyncio.Task[Held]) -> Held:
+    # Shielded: a client that goes away must not take the new snapshot from the others.
+    return await asyncio.shield(renewing)
 
 
 def _mark_of(status: os.stat_result) -> _Mark:

@@ -41,7 +41,8 @@ async def match_stream(call: Call) -> web.Response:
             )
         listed = {algorithm: digests[algorithm] for algorithm in held.pin.snapshot.algorithms}
         read = partial(_question, listed, content.size, request.headers.get(CASE_HEADER))
-        answer = await service.desk.answer(LookUp(call.caller, held.pin, read, 0, request.remote))
+        asked = LookUp(call.caller, held.pin, read, 0, request.remote)
+        answer = await service.desk.answer(asked, service.pinned.kept(held))
     finally:
         service.pinned.give_back(held)
     service.metrics.hashed(content.size)
@@ -66,9 +67,11 @@ async def _hashed(call: Call, snapshot: Snapshot, sent: dict[str, bytes]) -> Con
                 under_way = asyncio.create_task(hashing.update(content, held))
                 held, length = [], 0
     finally:
-        if under_way is not None:
-            await under_way
-        hashing.end()
+        try:
+            if under_way is not None:
+                await under_way
+        finally:
+            hashing.end()
     if held:
         await hashing.update(content, held)
     return content
