@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from hashmatch.api import health, lookups, streams
+from hashmatch.api.bodies import go_on
 from hashmatch.api.openapi import describe
 from hashmatch.api.routes import Route
 from hashmatch.api.service import Service
@@ -20,6 +21,6 @@ def application(service: Service, routes: tuple[Route, ...] = ROUTES) -> web.App
     """Return the application; whoever runs it closes the service afterwards."""
     made = web.Application(client_max_size=service.settings.limits.body)
     for route in routes:
-        made.router.add_route(route.method, route.path, Guarded(service, route).__call__)
-    made.router.add_route("*", "/{path:.*}", Elsewhere(service, routes).__call__)
+        made.router.add_route(route.method, route.path, Guarded(service, route).__call__, expect_handler=go_on)
+    made.router.add_route("*", "/{path:.*}", Elsewhere(service, routes).__call__, expect_handler=go_on)
     return made

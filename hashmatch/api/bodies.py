@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
-from hashmatch.api.problems import RequestRefused
+from hashmatch.api.problems import RequestRefused, problem
 from hashmatch.api.settings import Limits
 
 _T = TypeVar("_T")
@@ -37,6 +37,23 @@ def check_type(request: web.Request, *accepted: str) -> str:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "request.content_encoding", "expected a body without content encoding"
         )
     return media_type
+
+
+async def go_on(request: web.Request) -> web.Response | None:
+    """Tell a client that waits for it to send its body; return what is said to one that expects something else.
+
+    aiohttp's own answer to that repeats what was expected.
+    """
+    if request.version < HttpVersion11:
+        return None
+    if request.headers["Expect"].lower() != "100-continue":
+        detail = "expected no Expect header but 100-continue"
+        response = problem(HTTPStatus.EXPECTATION_FAILED, "request.expect", detail)
+        response.force_close()
+        return response
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun
+    return None
 
 
 async def pieces(request: web.Request, limits: Limits, limit: int | None) -> AsyncIterator[bytes]:

@@ -19,7 +19,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from hashmatch.api.metrics import Metrics
 from hashmatch.api.problems import problem
-from hashmatch.api.settings import Limits
+from hashmatch.api.settings import BACKLOG, Limits
 from hashmatch.errors import HashmatchError
 
 _log: Final = logging.getLogger("hashmatch.api")
@@ -100,7 +100,9 @@ class Connections:
             await self._runner.setup()
             self._watch = loop.create_task(self._close_unread())
         seconds = _HANDSHAKE_SECONDS if tls else None
-        server = await loop.create_server(self._connection, sock=listening, ssl=tls, ssl_handshake_timeout=seconds)
+        server = await loop.create_server(
+            self._connection, sock=listening, ssl=tls, ssl_handshake_timeout=seconds, backlog=BACKLOG
+        )
         self._listening.append(server)
 
     def stop_listening(self) -> None:

@@ -1,7 +1,8 @@
 """The service's log: a JSON document a line on standard error. Diagnostics only; evidence of use is the audit trail's.
 
-Messages of other packages are logged by their template, and exceptions by type and place: what stands in their values
-may have come from a client, and a client sends digests.
+Messages of other packages are logged by the first line of their template, and exceptions by type and place: what stands
+in their values may have come from a client, and a client sends digests. asyncio writes values into the lines below the
+first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class _Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "process": record.process,
             "logger": record.name,
-            "message": record.getMessage() if record.name.startswith(OURS) else str(record.msg),
+            "message": record.getMessage() if record.name.startswith(OURS) else _first_line(record.msg),
         }
         line |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[0] is not None:
@@ -34,6 +35,10 @@ class _Lines(logging.Formatter):
                 for frame in traceback.extract_tb(record.exc_info[2])
             ]
         return orjson.dumps(line, default=str).decode()
+
+
+def _first_line(template: object) -> str:
+    return str(template).partition("\n")[0]
 
 
 def log_to_stderr() -> None:

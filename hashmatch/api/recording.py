@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from hashmatch.access.tokens import Token
 from hashmatch.api.asking import Pending
 from hashmatch.api.together import Together
 from hashmatch.custody.events import Action, Event, EventOutcome
 from hashmatch.custody.trail import Trail
-from hashmatch.errors import AccessError, BudgetSpent
 from hashmatch.outcomes import Outcome
 
-_NOBODY: Final = "nobody"
-_NOBODY_EVERY: Final = 1.0  # seconds
 _AT_ONCE: Final = 256
 
 
@@ -90,44 +84,3 @@ def look_up_events(answered: Iterable[Pending]) -> list[Event]:
 
 
 _COUNTED: Final = {Outcome.MATCH: "matches", Outcome.NO_MATCH: "no_match", Outcome.EXCLUDED: "excluded"}
-
-
-class Refusals:
-    """Records what was not allowed; used by one event loop.
-
-    Of a token everything is recorded. Of those who have none, one event a second at most, with the number of refusals
-    since the one before: else anybody who reaches the port could fill the disk.
-    """
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-        self._nobody: Counter[str] = Counter()
-        self._last = float("-inf")
-
-    async def record(self, token: Token | None, error: AccessError, route: str, origin: str | None) -> None:
-        """Record a refusal, or count it for the next event of those who have no token.
-
-        Raises:
-            AuditUnwritable: it could not be recorded.
-        """
-        counts = {}
-        if token is None:
-            self._nobody["requests"] += 1
-            now = time.monotonic()
-            if now - self._last < _NOBODY_EVERY:
-                return
-            self._last = now
-            counts = dict(self._nobody)
-            self._nobody.clear()
-        await self._recording.record(
-            Event(
-                Action.BUDGET_SPENT if isinstance(error, BudgetSpent) else Action.REFUSAL,
-                EventOutcome.REFUSED,
-                token.id if token else _NOBODY,
-                token.role if token else _NOBODY,
-                subject=route,
-                counts=counts,
-                reason=error.code,
-                origin=origin,
-            )
-        )

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from hashmatch.api.orders import READY, Orders
-from hashmatch.api.settings import ServiceSettings
+from hashmatch.api.settings import BACKLOG, ServiceSettings
 from hashmatch.custody.events import Action, EventOutcome
 from hashmatch.custody.opening import recording
 from hashmatch.custody.trail import Trail
@@ -27,7 +27,6 @@ from hashmatch.errors import AuditError, HashmatchError, StoreLocked, UsageError
 
 _log: Final = logging.getLogger("hashmatch.server")
 
-_BACKLOG: Final = 1024
 _AGAIN_SECONDS: Final = 0.5  # before a worker that died is replaced
 _CHECKPOINTS_EVERY: Final = 5.0  # seconds between looks
 _ALLOCATOR: Final = ("MALLOC_MMAP_THRESHOLD_=8388608", "MALLOC_TRIM_THRESHOLD_=67108864")  # bytes
@@ -108,6 +107,7 @@ class _Parent:
             failures = 0 if await self._came_up(worker) else failures + 1
             status = await worker.wait()
             stopping.cancel()
+            _forget(self._metrics, worker.pid)
             if self._stopping.is_set():
                 return
             _log.error("a worker process ended", extra={"fields": {"ended": _how_it_ended(status)}})
@@ -175,7 +175,7 @@ def _listen(host: str, port: int, count: int) -> list[socket.socket]:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             made.bind(at)
-            made.listen(_BACKLOG)
+            made.listen(BACKLOG)
             sockets.append(made)
     except OSError as error:
         raise UsageError(f"cannot listen at {host}, port {port}: {error.strerror}") from None
@@ -202,6 +202,12 @@ def _private_directory() -> Iterator[Path]:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _forget(metrics: Path, pid: int) -> None:
+    """Remove what a worker that ended said of its state; what it has counted stays."""
+    for figures in metrics.glob(f"gauge_live*_{pid}.db"):
+        figures.unlink()
 
 
 def _how_it_ended(status: int) -> str:

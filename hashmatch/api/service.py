@@ -11,7 +11,8 @@ from hashmatch.api.desk import Desk
 from hashmatch.api.hashing import Hashing
 from hashmatch.api.metrics import Metrics
 from hashmatch.api.pinned import Pinned
-from hashmatch.api.recording import Recording, Refusals
+from hashmatch.api.recording import Recording
+from hashmatch.api.refusals import Refusals
 from hashmatch.api.settings import ServiceSettings
 from hashmatch.api.under_way import UnderWay
 
@@ -38,5 +39,6 @@ class Service:
         self.deadlines.close()
         self.desk.close()
         self.hashing.close()
+        await self.refusals.close()
         self.recording.close()
         await self.pinned.close()

@@ -20,6 +20,7 @@ from hashmatch.api.problems import problem, refusal
 from hashmatch.api.routes import Call, Route
 from hashmatch.api.service import Service
 from hashmatch.errors import AccessError, HashmatchError, NotAllowed, NotAuthenticated
+from hashmatch.hashing.failures import is_ours
 
 _log: Final = logging.getLogger("hashmatch.api")
 _BEARER: Final = "Bearer "
@@ -53,11 +54,10 @@ class Guarded:
             response = self._told(error)
         except TimeoutError:
             response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "request.timeout", "the answer took too long")
-        except Exception:  # noqa: BLE001 - one request must not take the others with it
-            _log.exception("a request failed", extra={"fields": {"route": self._route.path}})
-            response = problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "error", "the service made an error; its log says where"
-            )
+        except ConnectionError:
+            raise  # the client is gone, and nobody is there to be answered
+        except Exception as error:  # noqa: BLE001 - one request must not take the others with it
+            response = self._failed(error)
         if not request.content.is_eof() or self._service.under_way.stopping:
             # The rest of a refused body is not waited for.
             response.force_close()
@@ -91,6 +91,13 @@ class Guarded:
         except HashmatchError as unrecorded:
             return self._told(unrecorded)
         return self._told(error)
+
+    def _failed(self, error: Exception) -> web.Response:
+        _log.error("a request failed", extra={"fields": {"route": self._route.path}}, exc_info=error)
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and is_ours(error)):
+            detail = "the service has no memory or descriptors left"
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "service.exhausted", detail)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "error", "the service made an error; its log says where")
 
     def _told(self, error: HashmatchError) -> web.Response:
         response = refusal(error)

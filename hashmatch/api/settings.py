@@ -10,6 +10,7 @@ import msgspec
 from hashmatch.config import Settings
 
 PORT: Final = 8460
+BACKLOG: Final = 1024  # connections that wait to be accepted
 NSRLSVR_PORT: Final = 9120  # nsrlsvr's own
 
 

@@ -29,7 +29,8 @@ from hashmatch.api.logs import log_to_stderr
 from hashmatch.api.metrics import Metrics
 from hashmatch.api.orders import READY, Orders
 from hashmatch.api.pinned import Pinned
-from hashmatch.api.recording import Recording, Refusals
+from hashmatch.api.recording import Recording
+from hashmatch.api.refusals import Refusals
 from hashmatch.api.service import Service
 from hashmatch.api.settings import ServiceSettings
 from hashmatch.api.under_way import UnderWay

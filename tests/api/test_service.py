@@ -173,6 +173,35 @@ async def test_every_answer_has_its_event(settings: Settings, tmp_path: Path) ->
     assert all(digest not in text for digest in QUESTION["digests"])
 
 
+async def test_no_refusal_is_left_out(settings: Settings, tmp_path: Path) -> None:
+    """Of those who have no token the trail tells how many there were, also when nobody comes after them."""
+    take_in(settings, write_list(tmp_path / "list", digests(1)))
+    with serving(settings) as service:
+        for _ in range(2):
+            assert [(await ask(service, {"Authorization": "Bearer x"}))[0] for _ in range(20)] == [401] * 20
+            await asyncio.sleep(1.2)
+        assert refused(settings) == 40
+        assert (await ask(service, {}))[0] == 401
+        assert (await ask(service, {}))[0] == 401
+    assert refused(settings) == 42
+
+
+def refused(settings: Settings) -> int:
+    lines = (settings.store / "audit" / "trail.jsonl").read_bytes().splitlines()
+    events = [event for event in map(orjson.loads, lines) if event["action"] == "refusal"]
+    assert len(events) <= 6
+    return sum(event["counts"]["requests"] for event in events)
+
+
+def figures_of(worker: int) -> Callable[[], list[Path]]:
+    """Return what lists the files in which a worker keeps figures that hold for its own life alone."""
+    variables = dict(
+        entry.split(b"=", 1) for entry in Path(f"/proc/{worker}/environ").read_bytes().split(b"\0") if entry
+    )
+    directory = Path(os.fsdecode(variables[b"PROMETHEUS_MULTIPROC_DIR"]))
+    return lambda: list(directory.glob(f"gauge_live*_{worker}.db"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS, signal.SIGSEGV])
 async def test_a_worker_that_dies_is_replaced(settings: Settings, tmp_path: Path, number: signal.Signals) -> None:
     """A worker's death, even one that Python cannot see, is logged and costs no more than what it was doing."""
@@ -180,6 +209,8 @@ async def test_a_worker_that_dies_is_replaced(settings: Settings, tmp_path: Path
     with serving(settings) as service:
         headers = bearer(settings)
         (worker,) = service.workers()
+        figures = figures_of(worker)
+        assert figures()
         os.kill(worker, number)
 
         async def answers() -> bool:
@@ -192,6 +223,7 @@ async def test_a_worker_that_dies_is_replaced(settings: Settings, tmp_path: Path
         assert service.workers() != [worker]
         assert number.name in service.log.read_text()
         assert not list((settings.store / "views").glob(f"{worker}-*"))
+        assert not figures()
 
 
 async def test_what_is_under_way_is_finished(settings: Settings, tmp_path: Path) -> None:
