@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from hashmatch.runs.files import ERRORS, Outcome, Status
 from hashmatch.runs.record import Kind, Run, State
+
+END: Final = "end"  # the last event of a run, and of each attempt at it
 
 
 def ending(run: Run, outcome: Outcome | None, how: int | None, now: datetime, *, stopping: bool) -> Status:

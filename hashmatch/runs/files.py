@@ -41,8 +41,12 @@ _Content = TypeVar("_Content", bound=msgspec.Struct)
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was asked, by which token in which role, and from where as far as the service knows."""
+
     format: int
     owner: str
+    role: str
+    origin: str | None
     created: datetime
     asked: Asked
 

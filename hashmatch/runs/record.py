@@ -33,7 +33,7 @@ class State(enum.StrEnum):
 UNDER_WAY: Final = frozenset({State.QUEUED, State.RUNNING})
 
 
-class ScanAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="scan"):
+class ScanOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is asked of a scan.
 
     Attributes:
@@ -59,6 +59,10 @@ class ScanAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     cross_mounts: bool = False
     max_file_size: int | None = None
     allow_writable: str | None = None
+
+
+class ScanAsked(ScanOptions, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="scan"):
+    """The same, told from what is asked of an import."""
 
 
 class ImportAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="import"):
@@ -93,6 +97,7 @@ class Run(msgspec.Struct, frozen=True):
         reason: in words, why it ended other than it should; None otherwise.
         code: the stable code of the error that `reason` tells of, where it was one of ours.
         owner: the id of the token that started it.
+        role: of that token.
         case: of a scan; None where none was given.
         attempts: how often a process was started for it.
         resumable: `resume` would take it up where it stopped.
@@ -109,6 +114,7 @@ class Run(msgspec.Struct, frozen=True):
     reason: str | None
     code: str | None
     owner: str
+    role: str
     case: str | None
     created: datetime
     started: datetime | None

@@ -32,6 +32,11 @@ def _nobody() -> None:
     """Wake nobody: the supervisor looks for itself once a second."""
 
 
+def new_id() -> str:
+    """Return an id that no run has."""
+    return uuid4().hex
+
+
 class Register:
     """The runs in one directory."""
 
@@ -40,19 +45,29 @@ class Register:
         self._root = directory
         self._wake = wake
 
-    def create(self, asked: Asked, *, owner: str, now: datetime) -> Run:
+    def create(
+        self, asked: Asked, *, owner: str, role: str, now: datetime, origin: str | None = None, run_id: str = ""
+    ) -> Run:
         """Enter a new run, to be started as soon as there is room; it outlives a power cut when this returns.
+
+        Args:
+            asked: what is to be done.
+            owner: the id of the token that asks for it.
+            role: of that token.
+            now: when that is.
+            origin: where the request came from.
+            run_id: one that `new_id` returned, where it has to be known before the run is there.
 
         Raises:
             StoreUnwritable: the disk refuses; there is then no such run.
         """
-        run_id = uuid4().hex
+        run_id = run_id or new_id()
         draft = self._root / f"{_DRAFT}{run_id}"
         with writing(self._root):
             make_directories(self._root / "asked")
             draft.mkdir(mode=0o700)
             try:
-                files.write(draft / files.REQUEST, files.Request(files.FORMAT, owner, now, asked))
+                files.write(draft / files.REQUEST, files.Request(files.FORMAT, owner, role, origin, now, asked))
                 files.write(draft / files.STATE, files.Status(State.QUEUED))
                 os.rename(draft, self._root / run_id)
             except BaseException:
@@ -82,6 +97,7 @@ class Register:
             reason=progress.reason,
             code=progress.code,
             owner=request.owner,
+            role=request.role,
             case=request.asked.case if isinstance(request.asked, ScanAsked) else None,
             created=request.created,
             started=progress.started,

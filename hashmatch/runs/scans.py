@@ -13,6 +13,8 @@ import orjson
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
 from hashmatch.errors import UsageError
+from hashmatch.reports.findings import Finding
+from hashmatch.reports.flags import FlagLines
 from hashmatch.reports.header import CaseFields
 from hashmatch.runs import files
 from hashmatch.runs.events import EventWriter
@@ -23,6 +25,7 @@ from hashmatch.scan.run import check_places, scan
 from hashmatch.store.opening import open_lists
 
 PROGRESS: Final = "progress"
+FLAG: Final = "flag"
 _EVERY: Final = 1.0  # seconds between two events of progress
 
 
@@ -38,7 +41,8 @@ def carry_out_scan(directory: Path, asked: ScanAsked, start: files.Start, events
     if start.attempt > 1:
         shutil.rmtree(request.output, ignore_errors=True)
     with open_lists(settings) as snapshot:
-        summary = scan(request, snapshot, _now(), _now, progress=_Telling(events))
+        telling = _Telling(events, FlagLines(snapshot.lists))
+        summary = scan(request, snapshot, _now(), _now, progress=telling.progress, flagged=telling.flag)
     return _outcome(summary)
 
 
@@ -65,17 +69,21 @@ def scan_request(asked: ScanAsked, settings: Settings, places: files.Places, out
 
 
 class _Telling:
-    """Turns the words of progress, some ten a second, into one event a second."""
+    """Turns matches into events, and the words of progress, some ten a second, into one event a second."""
 
-    def __init__(self, events: EventWriter) -> None:
+    def __init__(self, events: EventWriter, lines: FlagLines) -> None:
         self._events = events
+        self._lines = lines
         self._said = -_EVERY
 
-    def __call__(self, progress: ScanProgress) -> None:
+    def progress(self, progress: ScanProgress) -> None:
         now = time.monotonic()
         if now - self._said >= _EVERY:
             self._said = now
             self._events.write(PROGRESS, progress._asdict())
+
+    def flag(self, finding: Finding) -> None:
+        self._events.write(FLAG, orjson.Fragment(self._lines.line(finding).rstrip()))
 
 
 def _outcome(summary: ScanSummary) -> files.Outcome:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Final
 from hashmatch.errors import RunDamaged, RunError, StoreUnwritable
 from hashmatch.runs import files
 from hashmatch.runs.child import Child, outlived
-from hashmatch.runs.endings import end_of, ending
+from hashmatch.runs.endings import END, end_of, ending
 from hashmatch.runs.events import EventWriter
 from hashmatch.runs.imports import remove_upload
 from hashmatch.runs.record import UNDER_WAY, ImportAsked, Kind, Run, State
@@ -28,7 +29,6 @@ _log: Final = logging.getLogger("hashmatch.runs")
 
 _POLL: Final = 1.0  # seconds; a wake that is lost costs no more than this
 PATIENCE: Final = 10.0  # seconds; a scan needs two to stop and then has its report to write
-END: Final = "end"
 
 
 class Supervisor:
@@ -78,6 +78,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Supervise until told to stop."""
+        self._remove_left_uploads(self._clock().timestamp())
         while not self._stopping:
             try:
                 self._look()
@@ -89,6 +90,15 @@ class Supervisor:
             except TimeoutError:
                 continue
         await asyncio.gather(*(task for _, task in self._tasks.values()), return_exceptions=True)
+
+    def _remove_left_uploads(self, before: float) -> None:
+        """Remove what a service that died had begun to receive, or had received and entered no import for."""
+        wanted = {run.request.upload for run in self._register.all() if isinstance(run.request, ImportAsked)}
+        uploads = Path(self._places.uploads)
+        for path in uploads.iterdir() if uploads.is_dir() else ():
+            with suppress(FileNotFoundError):
+                if str(path) not in wanted and path.stat().st_mtime < before:
+                    path.unlink()
 
     def _look(self) -> None:
         """Take what is new and what is asked, then start what there is room for."""

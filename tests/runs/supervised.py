@@ -59,7 +59,9 @@ class Lab:
         return ScanAsked(str(directory), case="24-001", workers=1, allow_writable="made for a test")
 
     def scan(self, name: str = "image", *, endless: bool = False) -> Run:
-        return self.register.create(self.source(name, endless=endless), owner="token-1", now=datetime.now(UTC))
+        return self.register.create(
+            self.source(name, endless=endless), owner="token-1", role="examiner", now=datetime.now(UTC)
+        )
 
     def upload(self, digests: list[bytes], release: str = "2", **declared: Any) -> Run:
         """Stage a list as the service does and ask for its import."""
@@ -77,7 +79,7 @@ class Lab:
                 **declared,
             }
         )
-        return self.register.create(asked, owner="token-2", now=datetime.now(UTC))
+        return self.register.create(asked, owner="token-2", role="examiner", now=datetime.now(UTC))
 
     @asynccontextmanager
     async def supervised(self, *, at_once: int = 2, patience: float = 30) -> AsyncIterator[Supervisor]:

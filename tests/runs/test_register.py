@@ -29,8 +29,8 @@ def put(register: Register, run_id: str, state: State, *, resumable: bool = Fals
 
 def test_what_was_asked_is_kept(register: Register, tmp_path: Path) -> None:
     """Another process that opens the register finds every run as it was asked for, the newest first."""
-    scan = register.create(SCAN, owner="token-1", now=NOW)
-    imported = register.create(IMPORT, owner="token-2", now=NOW + timedelta(seconds=1))
+    scan = register.create(SCAN, owner="token-1", role="examiner", now=NOW)
+    imported = register.create(IMPORT, owner="token-2", role="examiner", now=NOW + timedelta(seconds=1))
     assert Register(tmp_path / "runs").all() == [imported, scan]
     assert (scan.kind, scan.state, scan.request, scan.owner) == (Kind.SCAN, State.QUEUED, SCAN, "token-1")
     assert (scan.case, scan.created) == ("24-001", NOW)
@@ -42,21 +42,21 @@ def test_making_a_run_wakes_the_supervisor(tmp_path: Path) -> None:
     """The wake comes when the run can be read, not before."""
     found: list[State] = []
     waking = Register(tmp_path / "runs", lambda: found.extend(run.state for run in waking.all()))
-    waking.create(SCAN, owner="token-1", now=NOW)
+    waking.create(SCAN, owner="token-1", role="examiner", now=NOW)
     assert found == [State.QUEUED]
 
 
 @pytest.mark.parametrize("name", ["0" * 32, "", "..", "asked", "../runs", "A" * 32, "0" * 31 + "\n"])
 def test_no_such_run(register: Register, name: str) -> None:
     """What names no run is not found, and leads nowhere else."""
-    register.create(SCAN, owner="token-1", now=NOW)
+    register.create(SCAN, owner="token-1", role="examiner", now=NOW)
     with pytest.raises(RunNotFound):
         register.get(name)
 
 
 def test_cancelling(register: Register) -> None:
     """A run under way can be asked to end, once or several times; one that has ended cannot."""
-    run = register.create(SCAN, owner="token-1", now=NOW)
+    run = register.create(SCAN, owner="token-1", role="examiner", now=NOW)
     assert not run.cancelling
     assert register.cancel(run.id).cancelling
     assert register.cancel(run.id).cancelling
@@ -72,13 +72,13 @@ def test_cancelling(register: Register) -> None:
 
 def test_resuming(register: Register) -> None:
     """What can be taken up can be asked to be; a run under way, a whole one and an import cannot."""
-    run = register.create(SCAN, owner="token-1", now=NOW)
+    run = register.create(SCAN, owner="token-1", role="examiner", now=NOW)
     with pytest.raises(RunNotPossible):
         register.resume(run.id)
     put(register, run.id, State.FAILED, resumable=True)
     register.resume(run.id)
     assert register.asked() == [(run.id, "resume")]
-    imported = register.create(IMPORT, owner="token-1", now=NOW)
+    imported = register.create(IMPORT, owner="token-1", role="examiner", now=NOW)
     put(register, imported.id, State.FAILED)
     with pytest.raises(RunNotPossible):
         register.resume(imported.id)
@@ -88,7 +88,7 @@ def test_resuming(register: Register) -> None:
 @pytest.mark.parametrize("content", [None, b"", b"{}", b'{"state": "perhaps"}', b"\xff"])
 def test_a_damaged_run_hides_no_other(register: Register, name: str, content: bytes | None) -> None:
     """Where a file of a run is lost or damaged, asking for that run says so, and the others are still listed."""
-    whole, damaged = (register.create(SCAN, owner="token-1", now=NOW) for _ in range(2))
+    whole, damaged = (register.create(SCAN, owner="token-1", role="examiner", now=NOW) for _ in range(2))
     path = register.directory(damaged.id) / name
     path.unlink()
     if content is not None:

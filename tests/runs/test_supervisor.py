@@ -16,13 +16,12 @@ from msgspec.structs import replace
 
 from hashmatch.errors import RunNotPossible
 from hashmatch.runs import files
+from hashmatch.runs.endings import END
 from hashmatch.runs.locks import holder
 from hashmatch.runs.process import NICE
 from hashmatch.runs.record import Run, State
 from tests.madeup import digests, missed
 from tests.runs.supervised import LISTED, Lab, now, until
-
-END = "end"
 
 
 def last_event(lab: Lab, run: Run) -> dict[str, object]:
@@ -47,7 +46,9 @@ async def test_a_scan(lab: Lab) -> None:
     assert run.result["result_digest"] == lab.report(run)["result_digest"]
     assert lab.report(run)["case"] == "24-001"
     assert last_event(lab, run)["state"] == "complete"
-    assert {event.event for event in lab.events(run)[:-1]} == {"progress"}
+    assert {event.event for event in lab.events(run)[:-1]} == {"progress", "flag"}
+    flags = [bytes(event.data) + b"\n" for event in lab.events(run) if event.event == "flag"]
+    assert flags == [(lab.register.directory(run.id) / files.REPORT / "flags.jsonl").read_bytes()]
     with pytest.raises(RunNotPossible):
         lab.register.resume(run.id)
 
@@ -55,7 +56,7 @@ async def test_a_scan(lab: Lab) -> None:
 async def test_an_incomplete_scan(lab: Lab) -> None:
     """A scan in which something could not be examined is said to be incomplete."""
     asked = replace(lab.source(), max_file_size=len(LISTED))
-    run = lab.register.create(asked, owner="token-1", now=now())
+    run = lab.register.create(asked, owner="token-1", role="examiner", now=now())
     async with lab.supervised():
         ended = await lab.ended(run)
     assert (ended.state, ended.counts["not_examined"]) == (State.INCOMPLETE, 1)
@@ -226,7 +227,7 @@ async def test_what_cannot_be_scanned(lab: Lab) -> None:
     writable = replace(asked, allow_writable=None)
     async with lab.supervised():
         for wrong, code, resumable in ((outside, "source.outside", False), (writable, "source.unusable", True)):
-            run = lab.register.create(wrong, owner="token-1", now=now())
+            run = lab.register.create(wrong, owner="token-1", role="examiner", now=now())
             ended = await lab.ended(run)
             assert (ended.state, ended.code, ended.resumable) == (State.FAILED, code, resumable)
 
