@@ -24,7 +24,7 @@ from hashmatch.store.snapshot import Snapshot
 
 # Bytes. The larger a block, the more of its digests lie side by side in a list; two for each worker are in memory.
 _SMALLEST: Final = 1 << 20
-_LARGEST: Final = 16 << 20
+_LARGEST: Final = 8 << 20
 
 _DIED: Final = "a worker process of the look-up died; the answers are not complete"
 
@@ -80,8 +80,8 @@ def pool_of(workers: int) -> Pool:
 
 def block_for(size: int, workers: int) -> int:
     """Return how many bytes of a text of `size` to give a worker at once, so that all have their last at one time."""
-    rounds = -(-size // (workers * _LARGEST))
-    return max(_SMALLEST, -(-size // (workers * rounds)))
+    rounds = max(1, round(size / (workers * _LARGEST)))
+    return max(_SMALLEST, min(_LARGEST, -(-size // (workers * rounds))))
 
 
 def look_up_in_processes(

@@ -114,10 +114,10 @@ def test_answers_do_not_depend_on_where_blocks_end(
 
 @given(st.integers(1, 1 << 31), st.integers(1, 64))
 def test_all_workers_end_together(size: int, workers: int) -> None:
-    """Blocks are from 1 to 16 MiB, and where they are not the smallest each worker gets as many as every other."""
+    """Blocks are from 1 to 8 MiB, and where these bounds allow it each worker gets as many as every other."""
     block = bulk.block_for(size, workers)
-    assert 1 << 20 <= block <= 16 << 20
-    if block > 1 << 20:
+    assert 1 << 20 <= block <= 8 << 20
+    if 1 << 20 < block < 8 << 20:
         assert -(-size // block) % workers == 0
 
 

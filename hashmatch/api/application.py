@@ -6,14 +6,22 @@ from typing import Final
 
 from aiohttp import web
 
-from hashmatch.api import health, lookups, streams
+from hashmatch.api import events, health, lists, lookups, results, scans, streams
 from hashmatch.api.bodies import go_on
 from hashmatch.api.openapi import describe
 from hashmatch.api.routes import Route
 from hashmatch.api.service import Service
 from hashmatch.api.serving import Elsewhere, Guarded
 
-ROUTES: Final[tuple[Route, ...]] = (*lookups.ROUTES, *streams.ROUTES, *health.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *lookups.ROUTES,
+    *streams.ROUTES,
+    *scans.ROUTES,
+    *events.ROUTES,
+    *results.ROUTES,
+    *lists.ROUTES,
+    *health.ROUTES,
+)
 OPENAPI: Final = describe(ROUTES)
 
 

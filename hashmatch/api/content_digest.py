@@ -10,6 +10,7 @@ from typing import Final
 
 from hashmatch.digests import Algorithm
 
+HEADER: Final = "Content-Digest"
 SHA512: Final = "sha-512"
 _OURS: Final = {"md5": Algorithm.MD5, "sha": Algorithm.SHA1, "sha-256": Algorithm.SHA256}
 _SIZES: Final = {**{name: algorithm.size for name, algorithm in _OURS.items()}, SHA512: 64}

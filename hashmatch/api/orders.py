@@ -9,6 +9,7 @@ import msgspec
 from hashmatch.api.settings import ServiceSettings
 
 READY: Final = b"ready\n"
+LOOK: Final = b"look\n"  # at the register of runs: there is something to do
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

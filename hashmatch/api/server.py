@@ -13,17 +13,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from hashmatch.api.orders import READY, Orders
-from hashmatch.api.settings import BACKLOG, ServiceSettings
+from hashmatch.api.orders import LOOK, READY, Orders
+from hashmatch.api.settings import BACKLOG, RUNS, UPLOADS, ServiceSettings
 from hashmatch.custody.events import Action, EventOutcome
 from hashmatch.custody.opening import recording
 from hashmatch.custody.trail import Trail
 from hashmatch.errors import AuditError, HashmatchError, StoreLocked, UsageError
+from hashmatch.runs.files import Places
+from hashmatch.runs.register import Register
+from hashmatch.runs.supervisor import Supervisor
 
 _log: Final = logging.getLogger("hashmatch.server")
 
@@ -72,6 +76,7 @@ class _Parent:
         self._announce = announce
         self._stopping = asyncio.Event()
         self._ready = 0
+        self._supervisor = _supervisor(settings)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -80,12 +85,14 @@ class _Parent:
         async with asyncio.TaskGroup() as group:
             for listening in self._sockets:
                 group.create_task(self._keep_a_worker(listening))
-            group.create_task(self._stop_listening())
+            group.create_task(self._supervisor.run())
+            group.create_task(self._stop_what_is_shared())
             group.create_task(self._sign_checkpoints())
 
-    async def _stop_listening(self) -> None:
-        """Let go of the sockets once the service stops: what is new is then refused, not left waiting."""
+    async def _stop_what_is_shared(self) -> None:
+        """End runs once the service stops, and let go of the sockets: what is new is refused, not left waiting."""
         await self._stopping.wait()
+        self._supervisor.stop()
         for listening in self._sockets:
             listening.close()
 
@@ -105,6 +112,7 @@ class _Parent:
             worker = await self._start(listening)
             stopping = asyncio.create_task(self._stop(worker))
             failures = 0 if await self._came_up(worker) else failures + 1
+            await self._heed(worker)
             status = await worker.wait()
             stopping.cancel()
             _forget(self._metrics, worker.pid)
@@ -140,6 +148,12 @@ class _Parent:
             self._announce(address(self._settings, self._sockets[0].getsockname()[1]))
         return True
 
+    async def _heed(self, worker: asyncio.subprocess.Process) -> None:
+        """Wake the supervisor whenever the worker says that there is something to do, until it ends."""
+        assert worker.stdout is not None
+        while await worker.stdout.readline() == LOOK:
+            self._supervisor.wake()
+
     async def _stop(self, worker: asyncio.subprocess.Process) -> None:
         await self._stopping.wait()
         with suppress(ProcessLookupError):
@@ -147,6 +161,16 @@ class _Parent:
             # What is under way has its time; a worker that does not end by itself after that is ended.
             await asyncio.sleep(self._settings.stop_seconds + 5)
             worker.kill()
+
+
+def _supervisor(settings: ServiceSettings) -> Supervisor:
+    uploads = os.fspath(settings.state / UPLOADS)
+    return Supervisor(
+        Register(settings.state / RUNS),
+        Places(settings.store, settings.sealing_key, uploads, settings.evidence_roots),
+        lambda: datetime.now(UTC),
+        at_once=settings.scans_at_once,
+    )
 
 
 def address(settings: ServiceSettings, port: int) -> str:

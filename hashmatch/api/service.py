@@ -13,6 +13,7 @@ from hashmatch.api.metrics import Metrics
 from hashmatch.api.pinned import Pinned
 from hashmatch.api.recording import Recording
 from hashmatch.api.refusals import Refusals
+from hashmatch.api.runs import RunPlaces
 from hashmatch.api.settings import ServiceSettings
 from hashmatch.api.under_way import UnderWay
 
@@ -33,6 +34,7 @@ class Service:
     openapi: bytes
     deadlines: Deadlines
     under_way: UnderWay
+    runs: RunPlaces
 
     async def close(self) -> None:
         """Wait for what is under way, then close the store."""

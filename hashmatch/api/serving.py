@@ -26,6 +26,18 @@ _log: Final = logging.getLogger("hashmatch.api")
 _BEARER: Final = "Bearer "
 
 
+def authenticated(service: Service, request: web.Request) -> Token:
+    """Return whose request it is.
+
+    Raises:
+        NotAuthenticated: nobody's who has a token that is good now.
+    """
+    authorization = request.headers.get("Authorization", "")
+    if not authorization.startswith(_BEARER):
+        raise NotAuthenticated("expected an Authorization header with a Bearer token")
+    return service.tokens.authenticate(authorization[len(_BEARER) :], datetime.now(UTC))
+
+
 class Guarded:
     """A route as aiohttp calls it."""
 
@@ -45,7 +57,7 @@ class Guarded:
         token: Token | None = None
         try:
             with self._service.under_way:
-                token = self._authenticated(request)
+                token = None if self._route.permission is None else authenticated(self._service, request)
                 self._admit(token)
                 return await self._in_time(Call(self._service, request, token))
         except AccessError as error:
@@ -67,14 +79,6 @@ class Guarded:
         if self._seconds is None:
             return await self._route.handler(call)
         return await self._service.deadlines.within(self._seconds, self._route.handler(call))
-
-    def _authenticated(self, request: web.Request) -> Token | None:
-        if self._route.permission is None:
-            return None
-        authorization = request.headers.get("Authorization", "")
-        if not authorization.startswith(_BEARER):
-            raise NotAuthenticated("expected an Authorization header with a Bearer token")
-        return self._service.tokens.authenticate(authorization[len(_BEARER) :], datetime.now(UTC))
 
     def _admit(self, token: Token | None) -> None:
         permission = self._route.permission

@@ -11,6 +11,8 @@ from hashmatch.config import Settings
 
 PORT: Final = 8460
 BACKLOG: Final = 1024  # connections that wait to be accepted
+RUNS: Final = "runs"
+UPLOADS: Final = "uploads"
 NSRLSVR_PORT: Final = 9120  # nsrlsvr's own
 
 

@@ -22,8 +22,6 @@ from hashmatch.digests import Algorithm
 from hashmatch.lookup_records import Record
 from hashmatch.store.snapshot import Snapshot
 
-CONTENT_DIGEST_HEADER: Final = "Content-Digest"
-
 
 async def match_stream(call: Call) -> web.Response:
     """Hash a body as it arrives and look its digests up."""
@@ -78,7 +76,7 @@ async def _hashed(call: Call, snapshot: Snapshot, sent: dict[str, bytes]) -> Con
 
 
 def _sent_digests(request: web.Request) -> dict[str, bytes]:
-    header = request.headers.get(CONTENT_DIGEST_HEADER)
+    header = request.headers.get(content_digest.HEADER)
     if header is None:
         return {}
     try:
@@ -102,7 +100,7 @@ ROUTES: Final = (
         bodies={OCTETS: schemas.BYTES},
         parameters=(
             CASE_PARAMETER,
-            Parameter(CONTENT_DIGEST_HEADER, "header", schemas.TEXT, "RFC 9530; checked when it is sent."),
+            Parameter(content_digest.HEADER, "header", schemas.TEXT, "RFC 9530; checked when it is sent."),
         ),
         takes_long=True,
     ),

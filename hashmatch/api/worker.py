@@ -27,16 +27,18 @@ from hashmatch.api.desk import Desk
 from hashmatch.api.hashing import Hashing
 from hashmatch.api.logs import log_to_stderr
 from hashmatch.api.metrics import Metrics
-from hashmatch.api.orders import READY, Orders
+from hashmatch.api.orders import LOOK, READY, Orders
 from hashmatch.api.pinned import Pinned
 from hashmatch.api.recording import Recording
 from hashmatch.api.refusals import Refusals
+from hashmatch.api.runs import RunPlaces
 from hashmatch.api.service import Service
-from hashmatch.api.settings import ServiceSettings
+from hashmatch.api.settings import RUNS, UPLOADS, ServiceSettings
 from hashmatch.api.under_way import UnderWay
 from hashmatch.custody.opening import open_trail
 from hashmatch.custody.trail import Trail
 from hashmatch.errors import HashmatchError
+from hashmatch.runs.register import Register
 
 _CANARIES_EVERY: Final = 60.0  # seconds
 # Seconds; by Python's 5 ms a thread that looks digests up would hold every other request up for longer than it takes.
@@ -95,7 +97,13 @@ def make_service(settings: ServiceSettings, trail: Trail, metrics_directory: str
         openapi=OPENAPI,
         deadlines=Deadlines(),
         under_way=UnderWay(),
+        runs=RunPlaces(Register(settings.state / RUNS, _wake_supervisor), settings.state / UPLOADS),
     )
+
+
+def _wake_supervisor() -> None:
+    with suppress(OSError):  # it looks by itself as well
+        os.write(sys.stdout.fileno(), LOOK)
 
 
 async def _check_canaries(service: Service) -> None:

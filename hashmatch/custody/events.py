@@ -39,6 +39,7 @@ class Action(StrEnum):
     AUTHORITY_CHANGE = "authority_change"
     SCAN_START = "scan_start"
     SCAN_END = "scan_end"
+    RESULTS_SEEN = "results_seen"
     LOOK_UP = "look_up"
     SELF_TEST = "self_test"
     TOKEN_CHANGE = "token_change"  # noqa: S105 - a name, no secret

@@ -67,13 +67,17 @@ def bearer(settings: Settings, role: Role = Role.EXAMINER, **about: object) -> d
 
 
 @contextmanager
-def serving(settings: Settings, *options: str | Path) -> Iterator[Running]:
-    """Run a service until the end of the block, then see that it ends as it should."""
+def serving(settings: Settings, *options: str | Path, killed: bool = False) -> Iterator[Running]:
+    """Run a service until the end of the block, then see that it ends as it should, or kill it."""
     log = settings.store.parent / "service.log"
     words = command(settings, "serve", "--port", "0", *options)
     with log.open("ab") as errors, subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         try:
             yield Running(_address(process, log), settings, process, log)
+            if killed:
+                process.kill()
+                process.wait()
+                return
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
         finally:

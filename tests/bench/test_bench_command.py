@@ -87,7 +87,6 @@ def test_every_run_is_kept(results: Results) -> None:
     for row in results.raw:
         assert float(row["seconds"]) > 0
         assert int(row["items"]) == (30 if row["benchmark"] == HASHING else 1)
-        assert row["run"] == "1" or not row["peak_bytes"]  # only the first run pays for the sampling of memory
     order = [(row["run"], row["program"]) for row in results.raw if row["benchmark"] == HASHING]
     first = [program for run, program in order if run == "1"]
     assert [program for run, program in order if run == "2"] == [p for p in first if p != "rhash"]
