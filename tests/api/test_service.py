@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,6 +59,26 @@ def fill(path: Path) -> None:
     with suppress(OSError), path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(512))
+
+
+def test_service_py_is_serve(settings: Settings) -> None:
+    """`python service.py` takes the options of `hashmatch serve`, and those that say where the store is."""
+    script = Path(__file__).resolve().parents[2] / "service.py"
+    words: list[str | Path] = [
+        sys.executable,
+        script,
+        f"--store={settings.store}",
+        "--sealing-key",
+        settings.sealing_key,
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("listening at http://127.0.0.1:") for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert (settings.store / "service" / "first-token").exists()
 
 
 async def test_the_first_start(settings: Settings, tmp_path: Path) -> None:
