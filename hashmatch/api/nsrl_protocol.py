@@ -18,7 +18,7 @@ from typing import Final
 from hashmatch.digests import Algorithm, parse_hex
 from hashmatch.hashlists.columns import digests_in_lines
 
-LINE_LIMIT: Final = 256 << 10  # bytes
+LINE_LIMIT: Final = 512 << 10  # bytes
 
 _BLANKS: Final = b"\t\n\v\f\r "
 _BY_DIGITS: Final = {2 * algorithm.size: algorithm for algorithm in Algorithm}
@@ -37,12 +37,12 @@ class Query:
 
     Attributes:
         count: how many the line has.
-        digests: those of each algorithm that the line has any of.
+        digests: those of each algorithm that the line has any of, raw and end to end.
         places: where these stand in the line, for each algorithm; nothing where all are of one algorithm, in order.
     """
 
     count: int
-    digests: Mapping[Algorithm, Sequence[bytes]] = field(repr=False)
+    digests: Mapping[Algorithm, bytes] = field(repr=False)
     places: Mapping[Algorithm, Sequence[int]]
 
     def reply(self, marks: Mapping[Algorithm, bytes]) -> bytes:
@@ -124,7 +124,7 @@ def _query(text: bytes) -> Query | None:
         # Most lines hold digests of one algorithm with one space between two, as lists hold them with line breaks.
         digests = digests_in_lines(algorithm, text.replace(b" ", b"\n") + b"\n")
         if digests is not None:
-            return Query(len(digests), {algorithm: digests}, {})
+            return Query(len(digests), {algorithm: b"".join(digests)}, {})
     return _mixed([word for word in text.split(b" ") if word])
 
 
@@ -141,4 +141,4 @@ def _mixed(words: Sequence[bytes]) -> Query | None:
             return None
         digests.setdefault(algorithm, []).append(octets)
         places.setdefault(algorithm, []).append(place)
-    return Query(len(words), digests, places)
+    return Query(len(words), {algorithm: b"".join(some) for algorithm, some in digests.items()}, places)

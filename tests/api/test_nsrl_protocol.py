@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from random import Random
 
 import pytest
@@ -38,7 +38,8 @@ def answered(query: Query) -> bytes:
     return query.reply({a: marks_of(a, some) for a, some in query.digests.items()})
 
 
-def marks_of(algorithm: Algorithm, some: Sequence[bytes]) -> bytes:
+def marks_of(algorithm: Algorithm, octets: bytes) -> bytes:
+    some = [octets[at : at + algorithm.size] for at in range(0, len(octets), algorithm.size)]
     return b"".join(b"1" if digest == POOL[algorithm][0] else b"0" for digest in some)
 
 

@@ -1,0 +1,105 @@
+"""What the lists of known files say of digests.
+
+Lists of other types are not asked: neither an answer nor the time it takes tells anything of them. That a digest stands
+in such a list as well changes nothing here; what a list of known files says is what reference sets are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from io import BytesIO
+from itertools import compress
+from typing import Final
+
+from hashmatch.api.nsrl_protocol import Query
+from hashmatch.api.problems import RequestRefused
+from hashmatch.digests import Algorithm
+from hashmatch.errors import NoActiveList
+from hashmatch.store.snapshot import PinnedList, Snapshot
+
+_LISTED: Final = ord("1")
+
+# The names that NSRL and CIRCL hashlookup give a file's digests.
+DIGEST_KEYS: Final = {Algorithm.MD5: "MD5", Algorithm.SHA1: "SHA-1", Algorithm.SHA256: "SHA-256"}
+
+
+def check_answerable(snapshot: Snapshot, algorithms: Iterable[Algorithm]) -> None:
+    """Refuse what no list of known files can answer: to say "not listed" for want of a list would be wrong.
+
+    Raises:
+        NoActiveList: no list of known files is active.
+        RequestRefused: none of them has a digest of one of these algorithms.
+    """
+    listed = snapshot.known.algorithms
+    if not listed:
+        raise NoActiveList("no list of known files is active")
+    for algorithm in algorithms:
+        if algorithm not in listed:
+            detail = f"no active list of known files has a digest of {algorithm.label}"
+            raise RequestRefused(HTTPStatus.CONFLICT, "query.algorithm_not_listed", detail)
+
+
+def marks(snapshot: Snapshot, algorithm: Algorithm, octets: bytes) -> bytes:
+    """Return an ASCII `1` for each digest that is listed as that of a known file, and `0` for any other.
+
+    Args:
+        snapshot: of which the lists of known files are asked.
+        algorithm: of all the digests.
+        octets: the digests, raw and end to end.
+
+    Raises:
+        StoreError: the store cannot answer.
+    """
+    known = snapshot.known
+    digests = [octets[at : at + algorithm.size] for at in range(0, len(octets), algorithm.size)]
+    found = bytearray(b"0" * len(digests))
+    positions = known.candidates((algorithm,), list(zip(digests, strict=True)))
+    statements = known.find_statements(algorithm, [digests[position] for position in positions])
+    for position in compress(positions, statements):
+        found[position] = _LISTED
+    return bytes(found)
+
+
+def replies(snapshot: Snapshot, queries: Sequence[Query]) -> list[bytes]:
+    """Return the lines that answer queries of nsrlsvr's protocol, all looked up together.
+
+    Raises:
+        NoActiveList, RequestRefused: as `check_answerable` says.
+        StoreError: the store cannot answer.
+    """
+    asked: dict[Algorithm, list[bytes]] = {}
+    for query in queries:
+        for algorithm, octets in query.digests.items():
+            asked.setdefault(algorithm, []).append(octets)
+    check_answerable(snapshot, asked)
+    said = {algorithm: BytesIO(marks(snapshot, algorithm, b"".join(some))) for algorithm, some in asked.items()}
+    return [
+        query.reply({a: said[a].read(len(octets) // a.size) for a, octets in query.digests.items()})
+        for query in queries
+    ]
+
+
+def known_file(snapshot: Snapshot, algorithm: Algorithm, digest: bytes) -> dict[str, str] | None:
+    """Return what CIRCL hashlookup would say of a file, as far as lists here keep it; None where it is not known.
+
+    Of a file's names, its other digests and where it comes from, nothing is in a store.
+
+    Raises:
+        StoreError: the store cannot answer.
+    """
+    found = snapshot.known.find(algorithm, digest)
+    if not found:
+        return None
+    said = {DIGEST_KEYS[algorithm]: digest.hex().upper()}
+    sizes = {posting.size for _, posting in found if posting.size is not None}
+    if len(sizes) == 1:
+        said["FileSize"] = str(sizes.pop())
+    lists = [snapshot.lists[number] for number in sorted({number for number, _ in found})]
+    said["source"] = ", ".join(pinned.list_id for pinned in lists)
+    said["db"] = ", ".join(_release(pinned) for pinned in lists)
+    return said
+
+
+def _release(pinned: PinnedList) -> str:
+    return f"{pinned.list_id} {pinned.release}"
