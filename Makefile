@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: service-load races setup demo test check faults sanitize fuzz bench clean
+.PHONY: service-load races setup clients demo test check faults sanitize fuzz bench clean
 
 setup: $(VENV)/.complete
 
@@ -11,6 +11,12 @@ $(VENV)/.complete: pyproject.toml setup.py constraints.txt $(wildcard hashmatch/
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	@touch $@
+
+# Plaso needs some sixty packages; what speaks nsrlsvr's protocol in it needs these.
+CLIENTS := plaso==20260720 acstore==20260411 dfdatetime==20261027
+
+clients: setup ## Others' programs that ask in protocols of theirs, for the tests with them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(CLIENTS)
 
 demo: setup ## The main job on a small made-up disk image
 	$(BIN)/python examples/demo.py

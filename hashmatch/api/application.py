@@ -6,12 +6,12 @@ from typing import Final
 
 from aiohttp import web
 
-from hashmatch.api import events, health, lists, lookups, results, scans, streams
+from hashmatch.api import events, hashlookup, health, lists, lookups, results, scans, streams
 from hashmatch.api.bodies import go_on
-from hashmatch.api.openapi import describe
 from hashmatch.api.routes import Route
 from hashmatch.api.service import Service
 from hashmatch.api.serving import Elsewhere, Guarded
+from hashmatch.api.settings import ServiceSettings
 
 ROUTES: Final[tuple[Route, ...]] = (
     *lookups.ROUTES,
@@ -22,10 +22,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     *lists.ROUTES,
     *health.ROUTES,
 )
-OPENAPI: Final = describe(ROUTES)
 
 
-def application(service: Service, routes: tuple[Route, ...] = ROUTES) -> web.Application:
+def routes_of(settings: ServiceSettings) -> tuple[Route, ...]:
+    """Return the routes that a service has."""
+    return (*ROUTES, *hashlookup.ROUTES) if settings.hashlookup else ROUTES
+
+
+def application(service: Service, routes: tuple[Route, ...]) -> web.Application:
     """Return the application; whoever runs it closes the service afterwards."""
     made = web.Application(client_max_size=service.settings.limits.body)
     for route in routes:

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from io import BytesIO
-from itertools import compress
 from typing import Final
 
 from hashmatch.api.nsrl_protocol import Query
 from hashmatch.api.problems import RequestRefused
 from hashmatch.digests import Algorithm
 from hashmatch.errors import NoActiveList
+from hashmatch.hashlists.entries import ListType
 from hashmatch.store.snapshot import PinnedList, Snapshot
 
-_LISTED: Final = ord("1")
+_DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
+
+KnownFile = dict[str, str]
 
 # The names that NSRL and CIRCL hashlookup give a file's digests.
 DIGEST_KEYS: Final = {Algorithm.MD5: "MD5", Algorithm.SHA1: "SHA-1", Algorithm.SHA256: "SHA-256"}
@@ -51,14 +53,7 @@ def marks(snapshot: Snapshot, algorithm: Algorithm, octets: bytes) -> bytes:
     Raises:
         StoreError: the store cannot answer.
     """
-    known = snapshot.known
-    digests = [octets[at : at + algorithm.size] for at in range(0, len(octets), algorithm.size)]
-    found = bytearray(b"0" * len(digests))
-    positions = known.candidates((algorithm,), list(zip(digests, strict=True)))
-    statements = known.find_statements(algorithm, [digests[position] for position in positions])
-    for position in compress(positions, statements):
-        found[position] = _LISTED
-    return bytes(found)
+    return bytes(map(bool, snapshot.known.find_all(algorithm, octets).numbers)).translate(_DIGITS)
 
 
 def replies(snapshot: Snapshot, queries: Sequence[Query]) -> list[bytes]:
@@ -80,26 +75,37 @@ def replies(snapshot: Snapshot, queries: Sequence[Query]) -> list[bytes]:
     ]
 
 
-def known_file(snapshot: Snapshot, algorithm: Algorithm, digest: bytes) -> dict[str, str] | None:
-    """Return what CIRCL hashlookup would say of a file, as far as lists here keep it; None where it is not known.
+def known_files(snapshot: Snapshot, algorithm: Algorithm, digests: Sequence[bytes]) -> list[KnownFile | None]:
+    """Return for each digest what CIRCL hashlookup would say of the file; None where it is not known.
 
     Of a file's names, its other digests and where it comes from, nothing is in a store.
 
     Raises:
         StoreError: the store cannot answer.
     """
+    numbers = snapshot.known.find_all(algorithm, b"".join(digests)).numbers
+    return [
+        _known_file(snapshot, algorithm, digest) if number else None
+        for digest, number in zip(digests, numbers, strict=True)
+    ]
+
+
+def known_lists(snapshot: Snapshot) -> list[str]:
+    """Return the lists of known files, each with its release."""
+    return [_named(pinned) for pinned in snapshot.lists if pinned.list_type is ListType.KNOWN]
+
+
+def _known_file(snapshot: Snapshot, algorithm: Algorithm, digest: bytes) -> KnownFile:
     found = snapshot.known.find(algorithm, digest)
-    if not found:
-        return None
     said = {DIGEST_KEYS[algorithm]: digest.hex().upper()}
     sizes = {posting.size for _, posting in found if posting.size is not None}
     if len(sizes) == 1:
         said["FileSize"] = str(sizes.pop())
     lists = [snapshot.lists[number] for number in sorted({number for number, _ in found})]
     said["source"] = ", ".join(pinned.list_id for pinned in lists)
-    said["db"] = ", ".join(_release(pinned) for pinned in lists)
+    said["db"] = ", ".join(map(_named, lists))
     return said
 
 
-def _release(pinned: PinnedList) -> str:
+def _named(pinned: PinnedList) -> str:
     return f"{pinned.list_id} {pinned.release}"

@@ -20,6 +20,8 @@ _SUMMARIES: Final = {
     201: "It was made.",
     202: "It was taken in and is under way.",
     204: "It is done.",
+    400: "What was asked is no digest.",
+    404: "It is not known.",
 }
 
 
@@ -39,7 +41,10 @@ def describe(routes: Sequence[Route]) -> bytes:
             "paths": paths,
             "components": {
                 "schemas": {"Problem": schemas.PROBLEM},
-                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+                "securitySchemes": {
+                    "token": {"type": "http", "scheme": "bearer"},
+                    "password": {"type": "http", "scheme": "basic"},
+                },
             },
         }
     )
@@ -49,7 +54,7 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
-        "security": [{"token": []}] if route.permission else [],
+        "security": _security(route),
         "responses": {str(status): _answer(status, types) for status, types in route.answers.items()}
         | {"default": _PROBLEM},
     }
@@ -60,6 +65,12 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.bodies:
         operation["requestBody"] = {"required": True, "content": _content(route.bodies)}
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.permission is None:
+        return []
+    return [{"token": []}, {"password": []}] if route.password else [{"token": []}]
 
 
 def _answer(status: int, types: Mapping[str, Schema]) -> dict[str, Any]:

@@ -17,9 +17,11 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         listening: a descriptor of a listening socket.
+        nsrlsvr: that of one for nsrlsvr's protocol, where it is spoken.
         metrics: the directory in which all workers keep their figures.
     """
 
     settings: ServiceSettings
     listening: int
+    nsrlsvr: int | None
     metrics: str

@@ -62,6 +62,7 @@ class Route:
         summary: one line for the OpenAPI document.
         bodies: the schema of the request's body by media type; none for a request without a body.
         answers: by status: the schema by media type. Problem details need not be named.
+        password: the token may also come as a password (RFC 7617), for clients that can be told of nothing else.
         takes_long: its answer may take as long as it needs: what is sent or received has no end that can be foreseen.
     """
 
@@ -73,4 +74,5 @@ class Route:
     answers: Mapping[int, Mapping[str, Schema]]
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
+    password: bool = False
     takes_long: bool = False

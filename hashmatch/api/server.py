@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from typing import Final
 import msgspec
 
 from hashmatch.api.orders import LOOK, READY, Orders
-from hashmatch.api.settings import BACKLOG, RUNS, UPLOADS, ServiceSettings
+from hashmatch.api.settings import BACKLOG, NSRLSVR_HOST, RUNS, UPLOADS, ServiceSettings
 from hashmatch.custody.events import Action, EventOutcome
 from hashmatch.custody.opening import recording
 from hashmatch.custody.trail import Trail
@@ -42,7 +43,7 @@ def serve(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
 
     Args:
         settings: of the service.
-        announce: called with the address once every worker accepts connections.
+        announce: called with each address once every worker accepts connections, that of HTTP first.
 
     Raises:
         UsageError: the address cannot be listened at.
@@ -52,25 +53,39 @@ def serve(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
     """
     with ExitStack() as stack:
         stack.enter_context(_only_service(settings.state))
-        sockets = [stack.enter_context(made) for made in _listen(settings.host, settings.port, settings.workers)]
+        doors = _doors(settings)
+        for door in doors:
+            for listening in door.sockets():
+                stack.enter_context(listening)
         metrics = stack.enter_context(_private_directory())
         recorder = stack.enter_context(recording(settings.places))
         recorder.record(Action.SERVICE_START, EventOutcome.DONE, counts={"workers": settings.workers})
-        asyncio.run(_Parent(settings, sockets, metrics, recorder.trail, announce).run())
+        asyncio.run(_Parent(settings, doors, metrics, recorder.trail, announce).run())
         recorder.record(Action.SERVICE_END, EventOutcome.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """The listening sockets of one worker."""
+
+    http: socket.socket
+    nsrlsvr: socket.socket | None
+
+    def sockets(self) -> list[socket.socket]:
+        return [self.http] if self.nsrlsvr is None else [self.http, self.nsrlsvr]
 
 
 class _Parent:
     def __init__(
         self,
         settings: ServiceSettings,
-        sockets: list[socket.socket],
+        doors: list[_Door],
         metrics: Path,
         trail: Trail,
         announce: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        self._sockets = sockets
+        self._doors = doors
         self._metrics = metrics
         self._trail = trail
         self._announce = announce
@@ -83,8 +98,8 @@ class _Parent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         async with asyncio.TaskGroup() as group:
-            for listening in self._sockets:
-                group.create_task(self._keep_a_worker(listening))
+            for door in self._doors:
+                group.create_task(self._keep_a_worker(door))
             group.create_task(self._supervisor.run())
             group.create_task(self._stop_what_is_shared())
             group.create_task(self._sign_checkpoints())
@@ -93,8 +108,9 @@ class _Parent:
         """End runs once the service stops, and let go of the sockets: what is new is refused, not left waiting."""
         await self._stopping.wait()
         self._supervisor.stop()
-        for listening in self._sockets:
-            listening.close()
+        for door in self._doors:
+            for listening in door.sockets():
+                listening.close()
 
     async def _sign_checkpoints(self) -> None:
         """Have a checkpoint signed when one is due, also where nothing more is recorded."""
@@ -106,10 +122,10 @@ class _Parent:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _CHECKPOINTS_EVERY)
 
-    async def _keep_a_worker(self, listening: socket.socket) -> None:
+    async def _keep_a_worker(self, door: _Door) -> None:
         failures = 0
         while not self._stopping.is_set():
-            worker = await self._start(listening)
+            worker = await self._start(door)
             stopping = asyncio.create_task(self._stop(worker))
             failures = 0 if await self._came_up(worker) else failures + 1
             await self._heed(worker)
@@ -124,7 +140,7 @@ class _Parent:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _AGAIN_SECONDS)
 
-    async def _start(self, listening: socket.socket) -> asyncio.subprocess.Process:
+    async def _start(self, door: _Door) -> asyncio.subprocess.Process:
         # prometheus_client takes the directory that processes share from the environment alone, and so does the C
         # library its thresholds: by the usual ones it asks the kernel for new pages for every piece of a stream.
         worker = await asyncio.create_subprocess_exec(
@@ -132,10 +148,11 @@ class _Parent:
             *(sys.executable, "-m", "hashmatch.api.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=(listening.fileno(),),
+            pass_fds=[listening.fileno() for listening in door.sockets()],
         )
         assert worker.stdin is not None
-        orders = Orders(self._settings, listening.fileno(), os.fspath(self._metrics))
+        nsrlsvr = None if door.nsrlsvr is None else door.nsrlsvr.fileno()
+        orders = Orders(self._settings, door.http.fileno(), nsrlsvr, os.fspath(self._metrics))
         worker.stdin.write(msgspec.json.encode(orders) + b"\n")
         return worker
 
@@ -144,8 +161,11 @@ class _Parent:
         if await worker.stdout.readline() != READY:
             return False
         self._ready += 1
-        if self._ready == len(self._sockets):
-            self._announce(address(self._settings, self._sockets[0].getsockname()[1]))
+        if self._ready == len(self._doors):
+            first = self._doors[0]
+            self._announce(address(self._settings, first.http.getsockname()[1]))
+            if first.nsrlsvr is not None:
+                self._announce(f"{NSRLSVR_HOST}:{first.nsrlsvr.getsockname()[1]} (nsrlsvr)")
         return True
 
     async def _heed(self, worker: asyncio.subprocess.Process) -> None:
@@ -178,6 +198,15 @@ def address(settings: ServiceSettings, port: int) -> str:
     scheme = "https" if settings.tls_certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{scheme}://{host}:{port}"
+
+
+def _doors(settings: ServiceSettings) -> list[_Door]:
+    """Return what each worker listens at."""
+    http = _listen(settings.host, settings.port, settings.workers)
+    if settings.nsrlsvr_port is None:
+        return [_Door(listening, None) for listening in http]
+    nsrlsvr = _listen(NSRLSVR_HOST, settings.nsrlsvr_port, settings.workers)
+    return [_Door(*both) for both in zip(http, nsrlsvr, strict=True)]
 
 
 def _listen(host: str, port: int, count: int) -> list[socket.socket]:

@@ -9,6 +9,7 @@ from hashmatch.access.tokens import TokenStore
 from hashmatch.api.deadlines import Deadlines
 from hashmatch.api.desk import Desk
 from hashmatch.api.hashing import Hashing
+from hashmatch.api.known_desk import KnownDesk
 from hashmatch.api.metrics import Metrics
 from hashmatch.api.pinned import Pinned
 from hashmatch.api.recording import Recording
@@ -25,6 +26,7 @@ class Service:
     settings: ServiceSettings
     pinned: Pinned
     desk: Desk
+    known: KnownDesk
     recording: Recording
     refusals: Refusals
     hashing: Hashing
@@ -40,6 +42,7 @@ class Service:
         """Wait for what is under way, then close the store."""
         self.deadlines.close()
         self.desk.close()
+        self.known.close()
         self.hashing.close()
         await self.refusals.close()
         self.recording.close()

@@ -4,6 +4,7 @@ log.
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import time
@@ -24,18 +25,28 @@ from hashmatch.hashing.failures import is_ours
 
 _log: Final = logging.getLogger("hashmatch.api")
 _BEARER: Final = "Bearer "
+_BASIC: Final = "Basic "
 
 
-def authenticated(service: Service, request: web.Request) -> Token:
+def authenticated(service: Service, request: web.Request, *, password: bool = False) -> Token:
     """Return whose request it is.
+
+    Args:
+        service: has the tokens.
+        request: with a token in a header.
+        password: whether it may be there as a password as well.
 
     Raises:
         NotAuthenticated: nobody's who has a token that is good now.
     """
     authorization = request.headers.get("Authorization", "")
-    if not authorization.startswith(_BEARER):
+    if authorization.startswith(_BEARER):
+        secret = authorization[len(_BEARER) :]
+    elif password and authorization.startswith(_BASIC):
+        secret = _password(authorization[len(_BASIC) :])
+    else:
         raise NotAuthenticated("expected an Authorization header with a Bearer token")
-    return service.tokens.authenticate(authorization[len(_BEARER) :], datetime.now(UTC))
+    return service.tokens.authenticate(secret, datetime.now(UTC))
 
 
 class Guarded:
@@ -57,7 +68,7 @@ class Guarded:
         token: Token | None = None
         try:
             with self._service.under_way:
-                token = None if self._route.permission is None else authenticated(self._service, request)
+                token = self._authenticated(request)
                 self._admit(token)
                 return await self._in_time(Call(self._service, request, token))
         except AccessError as error:
@@ -74,6 +85,10 @@ class Guarded:
             # The rest of a refused body is not waited for.
             response.force_close()
         return response
+
+    def _authenticated(self, request: web.Request) -> Token | None:
+        route = self._route
+        return None if route.permission is None else authenticated(self._service, request, password=route.password)
 
     async def _in_time(self, call: Call) -> web.StreamResponse:
         if self._seconds is None:
@@ -122,6 +137,14 @@ class Guarded:
                 "peer": request.remote,
             }
             _log.info("request", extra={"fields": fields})
+
+
+def _password(credentials: str) -> str:
+    """Return the password of RFC 7617's credentials; nothing where they are none, which no token is equal to."""
+    try:
+        return base64.b64decode(credentials, validate=True).decode("ascii").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 class Elsewhere:

@@ -14,6 +14,7 @@ BACKLOG: Final = 1024  # connections that wait to be accepted
 RUNS: Final = "runs"
 UPLOADS: Final = "uploads"
 NSRLSVR_PORT: Final = 9120  # nsrlsvr's own
+NSRLSVR_HOST: Final = "127.0.0.1"  # and nowhere else: its protocol has no place for a token
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,13 +20,17 @@ import msgspec
 
 from hashmatch.access.budgets import Budgets
 from hashmatch.access.tokens import TOKENS, TokenStore
-from hashmatch.api.application import OPENAPI, application
+from hashmatch.api.application import application, routes_of
 from hashmatch.api.connections import Connections
 from hashmatch.api.deadlines import Deadlines
 from hashmatch.api.desk import Desk
 from hashmatch.api.hashing import Hashing
+from hashmatch.api.known_desk import KnownDesk
 from hashmatch.api.logs import log_to_stderr
 from hashmatch.api.metrics import Metrics
+from hashmatch.api.nsrl_sessions import Sessions
+from hashmatch.api.nsrlsvr import Nsrlsvr
+from hashmatch.api.openapi import describe
 from hashmatch.api.orders import LOOK, READY, Orders
 from hashmatch.api.pinned import Pinned
 from hashmatch.api.recording import Recording
@@ -64,17 +68,22 @@ async def _serve(orders: Orders) -> None:
     settings = orders.settings
     trail = open_trail(settings.places)
     service = make_service(settings, trail, orders.metrics)
-    connections = Connections(application(service), settings.limits, service.metrics)
+    connections = Connections(application(service, routes_of(settings)), settings.limits, service.metrics)
+    nsrlsvr = Nsrlsvr(Sessions(service.pinned, service.recording, service.metrics), settings.limits)
     checking = loop.create_task(_check_canaries(service))
     with socket.socket(fileno=orders.listening) as listening:
         await connections.listen(listening, None)
+        if orders.nsrlsvr is not None:
+            await nsrlsvr.listen(socket.socket(fileno=orders.nsrlsvr))
         gc.freeze()
         os.write(sys.stdout.fileno(), READY)
         await stopped.wait()
         checking.cancel()
         connections.stop_listening()
+        nsrlsvr_closed = loop.create_task(nsrlsvr.close(settings.stop_seconds))
         await service.under_way.finish(settings.stop_seconds)
         await connections.close()
+        await nsrlsvr_closed
     await service.close()
     trail.close()
 
@@ -84,17 +93,19 @@ def make_service(settings: ServiceSettings, trail: Trail, metrics_directory: str
     metrics = Metrics(metrics_directory)
     recording = Recording(trail)
     budgets = Budgets(settings.state / "budgets.bin")
+    pinned = Pinned(settings.places)
     return Service(
         settings=settings,
-        pinned=Pinned(settings.places),
+        pinned=pinned,
         desk=Desk(trail, budgets, metrics, settings.limits.items),
+        known=KnownDesk(pinned),
         recording=recording,
         refusals=Refusals(recording),
         hashing=Hashing(),
         tokens=TokenStore(settings.state / TOKENS),
         budgets=budgets,
         metrics=metrics,
-        openapi=OPENAPI,
+        openapi=describe(routes_of(settings)),
         deadlines=Deadlines(),
         under_way=UnderWay(),
         runs=RunPlaces(Register(settings.state / RUNS, _wake_supervisor), settings.state / UPLOADS),

@@ -11,7 +11,7 @@ import click
 from hashmatch.access.tokens import first_token
 from hashmatch.api.logs import log_to_stderr
 from hashmatch.api.server import serve as run_service
-from hashmatch.api.settings import PORT, ServiceSettings
+from hashmatch.api.settings import NSRLSVR_PORT, PORT, ServiceSettings
 from hashmatch.config import Settings
 
 
@@ -27,6 +27,15 @@ from hashmatch.config import Settings
     help="Scans may be asked for beneath this directory; may be given again.",
 )
 @click.option("--scans-at-once", default=1, show_default=True, type=click.IntRange(1), help="Others wait their turn.")
+@click.option(
+    "--nsrlsvr",
+    is_flag=False,
+    flag_value=NSRLSVR_PORT,
+    type=click.IntRange(0, 65535),
+    metavar="[PORT]",
+    help=f"Speak nsrlsvr's protocol as well, on loopback, at port {NSRLSVR_PORT} or another.",
+)
+@click.option("--hashlookup", is_flag=True, help="Serve CIRCL hashlookup's paths as well.")
 @click.option("--log-requests/--no-log-requests", default=True, show_default=True, help="A line for each request.")
 @click.pass_obj
 def serve(
@@ -36,6 +45,8 @@ def serve(
     workers: int,
     evidence_roots: tuple[Path, ...],
     scans_at_once: int,
+    nsrlsvr: int | None,
+    hashlookup: bool,
     log_requests: bool,
 ) -> None:
     """Serve look-ups, streams and scans over HTTP, until SIGTERM or SIGINT.
@@ -54,6 +65,8 @@ def serve(
         workers=workers,
         evidence_roots=tuple(os.path.realpath(root) for root in evidence_roots),
         scans_at_once=scans_at_once,
+        nsrlsvr_port=nsrlsvr,
+        hashlookup=hashlookup,
         log_requests=log_requests,
     )
     token = first_token(service.state, datetime.now(UTC))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmatch.api.known import check_answerable, known_file, marks, replies
+from hashmatch.api.known import check_answerable, known_files, known_lists, marks, replies
 from hashmatch.api.nsrl_protocol import Query, Session
 from hashmatch.api.problems import RequestRefused
 from hashmatch.config import Settings
@@ -42,21 +42,25 @@ def opened(store: Settings) -> Iterator[Snapshot]:
         yield known
 
 
+def lists_of(known: Snapshot) -> list[list[int]]:
+    """Return the numbers of the lists that each known MD5 is found in."""
+    found = known.find_all(MD5, b"".join(KNOWN[MD5]))
+    return [[number for number, _ in found.statements[n]] for n in found.numbers]
+
+
 def test_known_files_alone_are_listed(opened: Snapshot) -> None:
     """A digest of a notable list is as one that nobody has; one of both types is what the known list says."""
     asked = [*KNOWN[MD5], *NOTABLE, *ABSENT]
     assert marks(opened, MD5, b"".join(asked)) == b"1" * 30 + b"0" * 60
-    assert [bool(found) for found in opened.find_statements(MD5, asked)] == [True] * 60 + [False] * 30
-    assert known_file(opened, MD5, NOTABLE[0]) is None
+    assert list(map(bool, opened.find_all(MD5, b"".join(asked)).numbers)) == [True] * 60 + [False] * 30
+    assert known_files(opened, MD5, NOTABLE) == [None] * 30
 
 
 def test_lists_keep_their_numbers_in_the_view(opened: Snapshot) -> None:
     """What is found through the view and through the whole snapshot, in either order, names the same lists."""
     for _ in range(2):
-        through_view = opened.known.find_statements(MD5, KNOWN[MD5])
-        whole = opened.find_statements(MD5, KNOWN[MD5])
-        assert [[number for number, _ in found] for found in through_view] == [[1, 2]] * 5 + [[1]] * 25
-        assert [[number for number, _ in found] for found in whole] == [[0, 1, 2]] + [[1, 2]] * 4 + [[1]] * 25
+        assert lists_of(opened.known) == [[1, 2]] * 5 + [[1]] * 25
+        assert lists_of(opened) == [[0, 1, 2]] + [[1, 2]] * 4 + [[1]] * 25
     assert opened.known.snapshot_id == opened.snapshot_id
     assert opened.known.lists == opened.lists
 
@@ -74,12 +78,14 @@ def test_queries_together_are_answered_as_each_alone(opened: Snapshot, lines: li
 def test_a_known_file_has_what_its_lists_say(opened: Snapshot) -> None:
     """The digest asked for, the size, each list that has it with its release; no name, and no other digest."""
     expected = {"MD5": KNOWN[MD5][9].hex().upper(), "FileSize": "109", "source": "reference", "db": "reference 2026.1"}
-    assert known_file(opened, MD5, KNOWN[MD5][9]) == expected
-    in_two = known_file(opened, MD5, KNOWN[MD5][0])
+    absent, found, in_two = known_files(opened, MD5, [ABSENT[0], KNOWN[MD5][9], KNOWN[MD5][0]])
+    assert absent is None
+    assert found == expected
     assert in_two is not None
     assert (in_two["source"], in_two["db"]) == ("reference, software", "reference 2026.1, software 7")
     del expected["MD5"]
-    assert known_file(opened, SHA1, KNOWN[SHA1][9]) == expected | {"SHA-1": KNOWN[SHA1][9].hex().upper()}
+    assert known_files(opened, SHA1, [KNOWN[SHA1][9]]) == [expected | {"SHA-1": KNOWN[SHA1][9].hex().upper()}]
+    assert known_lists(opened) == ["reference 2026.1", "software 7"]
 
 
 def test_sizes_that_differ_are_not_chosen_from(settings: Settings, tmp_path: Path) -> None:
@@ -89,7 +95,9 @@ def test_sizes_that_differ_are_not_chosen_from(settings: Settings, tmp_path: Pat
         (tmp_path / name).write_text(f"md5,size\n{digest.hex()},{size}\n")
         take_in(settings, tmp_path / name, name, list_type=ListType.KNOWN, algorithm=None)
     with snapshot(settings) as known:
-        assert "FileSize" not in (known_file(known, MD5, digest) or {})
+        (found,) = known_files(known, MD5, [digest])
+        assert found is not None
+        assert set(found) == {"MD5", "source", "db"}
 
 
 def test_what_no_list_has_is_refused(opened: Snapshot) -> None:
