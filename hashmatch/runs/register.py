@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 from hashmatch.errors import RunDamaged, RunNotFound, RunNotPossible
@@ -32,6 +32,22 @@ def _nobody() -> None:
     """Wake nobody: the supervisor looks for itself once a second."""
 
 
+class _Identity(NamedTuple):
+    """Tells one `state.json` from another: it is replaced by rename, never written in place."""
+
+    inode: int
+    changed: int
+    size: int
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return _Identity(status.st_ino, status.st_ctime_ns, status.st_size)
+
+
 def new_id() -> str:
     """Return an id that no run has."""
     return uuid4().hex
@@ -43,7 +59,9 @@ class Register:
     def __init__(self, directory: Path, wake: Callable[[], None] = _nobody) -> None:
         """Name the directory; `wake` is called when there is something for the supervisor to do."""
         self._root = directory
+        self._name = os.fspath(directory)
         self._wake = wake
+        self._remembered: dict[str, tuple[_Identity, Run]] = {}
 
     def create(
         self, asked: Asked, *, owner: str, role: str, now: datetime, origin: str | None = None, run_id: str = ""
@@ -84,31 +102,20 @@ class Register:
             RunNotFound: there is none of that name.
             RunDamaged: its files are not what was written.
         """
+        remembered = self._remembered.get(run_id)
+        if remembered is not None and remembered[0] == _identity(self._state(run_id)):
+            return remembered[1]
         directory = self.directory(run_id)
         try:
-            request = files.read(directory / files.REQUEST, files.Request)
-            progress = files.read(directory / files.STATE, files.Status)
+            # Before the content: should the state be replaced meanwhile, the next look sees another identity.
+            identity = _identity(self._state(run_id))
+            run = self._read(run_id, directory)
         except FileNotFoundError as error:
             raise RunDamaged(f"{error.filename}: not there") from None
-        return Run(
-            id=run_id,
-            kind=Kind.SCAN if isinstance(request.asked, ScanAsked) else Kind.IMPORT,
-            state=progress.state,
-            reason=progress.reason,
-            code=progress.code,
-            owner=request.owner,
-            role=request.role,
-            case=request.asked.case if isinstance(request.asked, ScanAsked) else None,
-            created=request.created,
-            started=progress.started,
-            ended=progress.ended,
-            attempts=progress.attempts,
-            resumable=progress.resumable,
-            cancelling=progress.state in UNDER_WAY and self._mark(run_id, CANCEL).exists(),
-            counts=progress.counts,
-            result=progress.result,
-            request=request.asked,
-        )
+        if run.state not in UNDER_WAY and identity is not None:
+            # There may be thousands of such runs, and whoever lists runs would read the files of all each time.
+            self._remembered[run_id] = identity, run
+        return run
 
     def all(self) -> list[Run]:
         """Return every run that can be read, the newest first. Of one that cannot, `get` says why."""
@@ -169,12 +176,44 @@ class Register:
         with writing(self._root):
             self._mark(run_id, verb).unlink(missing_ok=True)
 
+    def _read(self, run_id: str, directory: Path) -> Run:
+        request = files.read(directory / files.REQUEST, files.Request)
+        progress = files.read(directory / files.STATE, files.Status)
+        return Run(
+            id=run_id,
+            kind=Kind.SCAN if isinstance(request.asked, ScanAsked) else Kind.IMPORT,
+            state=progress.state,
+            reason=progress.reason,
+            code=progress.code,
+            owner=request.owner,
+            role=request.role,
+            case=request.asked.case if isinstance(request.asked, ScanAsked) else None,
+            created=request.created,
+            started=progress.started,
+            ended=progress.ended,
+            attempts=progress.attempts,
+            resumable=progress.resumable,
+            cancelling=progress.state in UNDER_WAY and self._mark(run_id, CANCEL).exists(),
+            counts=progress.counts,
+            result=progress.result,
+            request=request.asked,
+        )
+
+    def remove_drafts(self, before: float) -> None:
+        """Remove what was begun before a time, in seconds since 1970, and never became a run."""
+        for path in self._root.glob(f"{_DRAFT}*"):
+            if path.stat().st_mtime < before:
+                shutil.rmtree(path, ignore_errors=True)
+
     def _ask(self, run_id: str, verb: str) -> Run:
         with writing(self._root):
             self._mark(run_id, verb).touch(mode=0o600)
             sync_directory(self._root / "asked")
         self._wake()
         return self.get(run_id)
+
+    def _state(self, run_id: str) -> str:
+        return f"{self._name}/{run_id}/{files.STATE}"
 
     def _mark(self, run_id: str, verb: str) -> Path:
         return self._root / "asked" / f"{run_id}.{verb}"

@@ -78,7 +78,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Supervise until told to stop."""
-        self._remove_left_uploads(self._clock().timestamp())
+        self._remove_what_was_left(self._clock().timestamp())
         while not self._stopping:
             try:
                 self._look()
@@ -91,8 +91,12 @@ class Supervisor:
                 continue
         await asyncio.gather(*(task for _, task in self._tasks.values()), return_exceptions=True)
 
-    def _remove_left_uploads(self, before: float) -> None:
-        """Remove what a service that died had begun to receive, or had received and entered no import for."""
+    def _remove_what_was_left(self, before: float) -> None:
+        """Remove what a service that died had begun to enter or to receive, or had received and entered no import for.
+
+        What is as new as this supervisor is another process's, which may still be about it.
+        """
+        self._register.remove_drafts(before)
         wanted = {run.request.upload for run in self._register.all() if isinstance(run.request, ImportAsked)}
         uploads = Path(self._places.uploads)
         for path in uploads.iterdir() if uploads.is_dir() else ():

@@ -84,6 +84,16 @@ def test_resuming(register: Register) -> None:
         register.resume(imported.id)
 
 
+def test_a_run_that_ended_is_seen_anew_when_it_changes(register: Register) -> None:
+    """What is remembered of a run that ended holds until its state is replaced, be it by one of the same length."""
+    run = register.create(SCAN, owner="token-1", role="examiner", now=NOW)
+    for state in (State.COMPLETE, State.FAILED, State.COMPLETE, State.QUEUED, State.CANCELLED) * 3:
+        put(register, run.id, state)
+        assert register.get(run.id).state is state
+        assert register.all()[0].state is state
+        assert register.get(run.id) == register.all()[0]
+
+
 @pytest.mark.parametrize("name", [files.REQUEST, files.STATE])
 @pytest.mark.parametrize("content", [None, b"", b"{}", b'{"state": "perhaps"}', b"\xff"])
 def test_a_damaged_run_hides_no_other(register: Register, name: str, content: bytes | None) -> None:

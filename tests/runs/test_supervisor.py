@@ -254,6 +254,22 @@ async def test_imports_one_after_the_other(lab: Lab) -> None:
     assert (missed(lab.settings, first), missed(lab.settings, second)) == (0, 100)
 
 
+async def test_what_a_dead_service_left(lab: Lab) -> None:
+    """Uploads that no import is for, and runs that were never whole, are gone after a start; what is new stays."""
+    run = lab.upload(digests(5, "waiting"))
+    left, new = lab.uploads / "left", lab.uploads / "new"
+    draft = lab.root / "service" / "runs" / ".new-0123"
+    draft.mkdir()
+    for path in (left, new):
+        path.write_bytes(b"x")
+    for path in (left, draft, Path(lab.register.get(run.id).request.upload)):  # type: ignore[union-attr]
+        os.utime(path, (0, 0))
+    os.utime(new, (now().timestamp() + 60,) * 2)
+    async with lab.supervised():
+        assert (await lab.ended(run)).state is State.COMPLETE
+    assert (list(lab.uploads.iterdir()), draft.exists()) == ([new], False)
+
+
 async def test_a_refused_import(lab: Lab) -> None:
     """A list that is refused says why, without a digest, and its upload is gone."""
     listed = digests(10, "wrong")
