@@ -25,7 +25,6 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from hashmatch.api import schemas
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.routes import Call, Parameter
 from hashmatch.api.runs import described, in_thread
@@ -39,7 +38,7 @@ HEADER: Final = "Idempotency-Key"
 PARAMETER: Final = Parameter(
     HEADER,
     "header",
-    schemas.TEXT,
+    {"type": "string", "pattern": r'^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-\[\]-~]{1,255})$'},
     "A text of your own, quoted or not: the request is done once, however often it is sent within a day.",
 )
 RETENTION: Final = 24 * 3600.0  # seconds
