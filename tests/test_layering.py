@@ -20,6 +20,7 @@ FLOORS: list[set[str]] = [
     {"reports"},
     {"scan"},
     {"lists", "lookup"},
+    {"on_record"},
     {"bulk", "selftest", "runs", "answers", "lookup_records"},
     {"bench", "api", "cluster"},
     {"cli"},

@@ -13,9 +13,11 @@ from hashmatch.cli import render
 from hashmatch.cli.options import ALGORITHM, json_option
 from hashmatch.cli.progress import import_progress
 from hashmatch.config import Settings
+from hashmatch.custody.opening import recording
 from hashmatch.digests import Algorithm
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import FORMATS
+from hashmatch.on_record import lists as on_record
 
 
 @click.group(invoke_without_command=True)
@@ -96,9 +98,9 @@ def import_command(
         unsigned=unsigned,
         activate=not no_activate,
     )
-    with import_progress() as progress:
-        result = use_case.import_list(
-            settings, request, now=datetime.now(UTC), processes=_processes(workers), progress=progress
+    with recording(settings) as recorder, import_progress() as progress:
+        result = on_record.import_list(
+            recorder, settings, request, now=datetime.now(UTC), processes=_processes(workers), progress=progress
         )
     if as_json:
         render.document(render.imported(result))
@@ -129,7 +131,8 @@ def verify(settings: Settings, list_id: str | None, workers: int | None, as_json
 @click.pass_obj
 def activate(settings: Settings, list_id: str, release: str, as_json: bool) -> None:
     """Make a release that is already in the store the active one of its list."""
-    stored = use_case.activate(settings, list_id, release)
+    with recording(settings) as recorder:
+        stored = on_record.activate(recorder, settings, list_id, release)
     if as_json:
         render.document({"list": list_id, "release": release, "generation": stored.directory.name, "active": True})
     else:
@@ -142,7 +145,8 @@ def activate(settings: Settings, list_id: str, release: str, as_json: bool) -> N
 @click.pass_obj
 def retire(settings: Settings, list_id: str, as_json: bool) -> None:
     """Take a list out of use; its releases stay in the store."""
-    release = use_case.retire(settings, list_id)
+    with recording(settings) as recorder:
+        release = on_record.retire(recorder, settings, list_id)
     if as_json:
         render.document({"list": list_id, "release": release, "active": False})
     else:

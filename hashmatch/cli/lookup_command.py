@@ -15,8 +15,10 @@ from hashmatch.answers import flag, result
 from hashmatch.cli import render
 from hashmatch.cli.options import ALGORITHM, json_option
 from hashmatch.config import Settings
+from hashmatch.custody.opening import recording
 from hashmatch.digests import Algorithm
 from hashmatch.lookup import Answer, Answers, look_up
+from hashmatch.on_record.lookups import recorded
 from hashmatch.store.opening import open_lists
 from hashmatch.store.snapshot import PinnedList, Snapshot
 
@@ -30,10 +32,13 @@ _Ask = Callable[[Snapshot], Generator[Answers, None, None]]
 @click.command()
 @click.option("--algorithm", required=True, type=ALGORITHM, help="Which digests these are.")
 @click.argument("file", type=click.File("rb"), default="-")
+@click.option("--case", help="The case it is for, as the audit trail is to say it.")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes for a large file [number of cores].")
 @json_option
 @click.pass_obj
-def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, workers: int | None, as_json: bool) -> None:
+def lookup(
+    settings: Settings, algorithm: Algorithm, file: BinaryIO, case: str | None, workers: int | None, as_json: bool
+) -> None:
     """Look digests up, one a line from FILE or standard input.
 
     A line that is no digest ends the look-up with its number; flags of the lines before it have been given.
@@ -46,7 +51,9 @@ def lookup(settings: Settings, algorithm: Algorithm, file: BinaryIO, workers: in
         else:
             ask = _asking_here(algorithm, file)
         snapshot = opened.enter_context(open_lists(settings))
-        batches = opened.enter_context(closing(ask(snapshot)))
+        recorder = opened.enter_context(recording(settings, case=case))
+        asked = opened.enter_context(closing(ask(snapshot)))
+        batches = recorded(recorder, asked, algorithm, snapshot.snapshot_id)
         if as_json:
             answered = list(batches)  # four bytes for a digest; nothing is shown before it is known that all are right
             snapshot.check_canaries()

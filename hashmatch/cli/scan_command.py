@@ -12,12 +12,13 @@ from hashmatch.cli import exits, render
 from hashmatch.cli.options import engine_option, json_option
 from hashmatch.cli.progress import scan_progress
 from hashmatch.config import Settings
+from hashmatch.custody.opening import recording, trail_places
 from hashmatch.digests import Algorithm
 from hashmatch.hashing.choice import EngineChoice
+from hashmatch.on_record import scans as on_record
 from hashmatch.reports.header import CaseFields
 from hashmatch.scan.request import ScanRequest
 from hashmatch.scan.run import check_places
-from hashmatch.scan.run import scan as run_scan
 from hashmatch.store.opening import open_lists
 
 # What is wrong with a place is for the scan to say, with the exit code it has for that.
@@ -90,12 +91,16 @@ def scan(
         max_file_size=max_file_size,
         first=first,
         skip_by_size=skip_by_size,
-        kept_outside=(settings.store, settings.sealing_key),
+        kept_outside=(settings.store, settings.sealing_key, *trail_places(settings)),
     )
     started = datetime.now(UTC)
     check_places(request)
-    with open_lists(settings) as snapshot, scan_progress() as progress:
-        summary = run_scan(request, snapshot, started, _now, progress=progress)
+    with (
+        open_lists(settings) as snapshot,
+        recording(settings, case=case) as recorder,
+        scan_progress() as progress,
+    ):
+        summary = on_record.scan(recorder, request, snapshot, started, _now, progress=progress)
     if as_json:
         click.echo(summary.report.read_bytes(), nl=False)
     else:

@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 
 import click
 
+from hashmatch import __version__
 from hashmatch.cli import exits, render
 from hashmatch.cli.options import engine_option, json_option
+from hashmatch.config import Settings
+from hashmatch.custody.events import Action, EventOutcome
+from hashmatch.custody.opening import recording
 from hashmatch.hashing.choice import EngineChoice
 from hashmatch.selftest import SelfTest, run_selftest
 
@@ -15,17 +19,29 @@ from hashmatch.selftest import SelfTest, run_selftest
 @click.command()
 @engine_option
 @json_option
-def selftest(engine: str, as_json: bool) -> int:
+@click.pass_obj
+def selftest(settings: Settings, engine: str, as_json: bool) -> int:
     """Try hashing, import, store, look-up and scan on known answers; exit with 0 only if all are right.
 
-    With --json the record names every version, and can be filed.
+    With --json the record names every version, and can be filed. Where there is a store, its audit trail says that it
+    was done.
     """
     record = run_selftest(datetime.now(UTC), lambda: datetime.now(UTC), EngineChoice(engine))
+    if settings.store.is_dir():
+        _put_on_record(settings, record)
     if as_json:
         render.document(_document(record))
     else:
         _text(record)
     return exits.COMPLETE if record.passed else exits.FAILED
+
+
+def _put_on_record(settings: Settings, record: SelfTest) -> None:
+    passed = sum(check.passed for check in record.checks)
+    counts = {"passed": passed, "failed": len(record.checks) - passed}
+    with recording(settings) as recorder:
+        outcome = EventOutcome.DONE if record.passed else EventOutcome.FAILED
+        recorder.record(Action.SELF_TEST, outcome, subject=f"hashmatch {__version__}", counts=counts)
 
 
 def _document(record: SelfTest) -> dict[str, object]:

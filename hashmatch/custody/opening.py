@@ -27,6 +27,12 @@ def trail_key(settings: Settings) -> Path:
     return settings.trail_key or settings.sealing_key.with_name(_KEY)
 
 
+def trail_places(settings: Settings) -> tuple[Path, ...]:
+    """Return what lies outside the store and is written to all the same."""
+    copies = settings.checkpoint_copies
+    return (trail_key(settings),) if copies is None else (trail_key(settings), copies)
+
+
 def open_trail(settings: Settings) -> Trail:
     """Open the trail of a store, which begins with this where there was none.
 
@@ -34,12 +40,11 @@ def open_trail(settings: Settings) -> Trail:
         AuditUnwritable: no permission, no space, no key, or one that whoever changes the store could change, too.
         AuditDamaged: the end of the trail is not what was written there.
     """
-    key = trail_key(settings)
-    for path in (key, *([] if settings.checkpoint_copies is None else [settings.checkpoint_copies])):
+    for path in trail_places(settings):
         place, store = os.path.realpath(path), os.path.realpath(settings.store)
         if os.path.commonpath([place, store]) == store:
             raise AuditUnwritable(f"{path}: expected outside the store {settings.store}")
-    return Trail(trail_directory(settings), signing_key=key, copies=settings.checkpoint_copies)
+    return Trail(trail_directory(settings), signing_key=trail_key(settings), copies=settings.checkpoint_copies)
 
 
 @contextmanager

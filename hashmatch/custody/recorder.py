@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from hashmatch.custody.events import MAX_TEXT, Action, Event, EventOutcome
 from hashmatch.custody.trail import Trail
-from hashmatch.errors import AuditError, HashmatchError
 
 LOCAL_ROLE: Final = "local"
 
 _LOGIN: Final = Path("/proc/self/loginuid")
 _NO_LOGIN: Final = 2**32 - 1  # the kernel's value for a process that nobody logged in for
+
+
+class What(TypedDict, total=False):
+    """What an event says beside who did what; as in `Event`."""
+
+    subject: str | None
+    counts: Mapping[str, int]
+    snapshot: str | None
+    result_digest: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +45,15 @@ class Recorder:
     origin: str | None = None
     run: str | None = None
 
-    def record(
-        self,
-        action: Action,
-        outcome: EventOutcome,
-        *,
-        subject: str | None = None,
-        counts: Mapping[str, int] | None = None,
-        snapshot: str | None = None,
-        result_digest: str | None = None,
-        reason: str | None = None,
-    ) -> None:
+    def event(self, action: Action, outcome: EventOutcome, **what: Unpack[What]) -> Event:
+        """Return an event of this actor.
+
+        Raises:
+            UsageError: a text cannot stand in a trail (see `Event`).
+        """
+        return Event(action, outcome, self.actor, self.role, case=self.case, run=self.run, origin=self.origin, **what)
+
+    def record(self, action: Action, outcome: EventOutcome, **what: Unpack[What]) -> None:
         """Record one event; it is on the disk when this returns.
 
         Raises:
@@ -54,37 +61,7 @@ class Recorder:
             AuditDamaged: the trail is not what was written.
             UsageError: a text cannot stand in a trail (see `Event`).
         """
-        self.trail.record(
-            Event(
-                action,
-                outcome,
-                self.actor,
-                self.role,
-                case=self.case,
-                subject=subject,
-                counts=counts or {},
-                snapshot=snapshot,
-                result_digest=result_digest,
-                run=self.run,
-                reason=reason,
-                origin=self.origin,
-            )
-        )
-
-    @contextmanager
-    def refusals(self, subject: str | None) -> Iterator[None]:
-        """Record what is refused in here, with the stable code of the error, and pass the error on.
-
-        Raises:
-            AuditError: the refusal could not be recorded, or what was refused was to record something.
-        """
-        try:
-            yield
-        except AuditError:
-            raise
-        except HashmatchError as error:
-            self.record(Action.REFUSAL, EventOutcome.REFUSED, subject=subject, reason=error.code)
-            raise
+        self.trail.record(self.event(action, outcome, **what))
 
 
 def local_actor() -> str:

@@ -22,7 +22,7 @@ from hashmatch.reports.findings import Finding
 from hashmatch.reports.header import ScanHeader
 from hashmatch.reports.names import shown
 from hashmatch.reports.output import prepare
-from hashmatch.reports.report import write_findings, write_summary
+from hashmatch.reports.report import Listed, write_findings, write_summary
 from hashmatch.scan.algorithms import choose
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.examiner import OpenEvidence
@@ -48,6 +48,10 @@ def _silent(_: ScanProgress) -> None:
     pass
 
 
+def _unrecorded(_header: ScanHeader, _listed: Listed) -> None:
+    pass
+
+
 def scan(
     request: ScanRequest,
     snapshot: PinnedSnapshot,
@@ -57,6 +61,7 @@ def scan(
     progress: Progress = _silent,
     flagged: Callable[[Finding], None] = unseen,
     stopped: Callable[[], bool] = lambda: False,
+    concluded: Callable[[ScanHeader, Listed], None] = _unrecorded,
 ) -> ScanSummary:
     """Examine a source, compare it with a snapshot, write the report.
 
@@ -71,6 +76,7 @@ def scan(
         flagged: given each match as it is found, in this thread (`reports.flags.FlagLines` writes it as the report
             does). Where a forged directory gives a name twice, so is its match, and the report lets one stand.
         stopped: asked between steps.
+        concluded: told the result before there is a `report.json`; where it raises, there will be none.
 
     Raises:
         UsageError: the request cannot mean anything sensible.
@@ -103,6 +109,7 @@ def scan(
             options=_options(plan),
             limits=(SKIPPED_BY_SIZE,) if request.skip_by_size else (),
         )
+        concluded(header, listed)
         report = write_summary(request.output, header, snapshot.lists, listed, ledger.reading())
         journal.remove()
     return ScanSummary(header, listed, ledger.reading(), report)

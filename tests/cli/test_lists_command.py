@@ -174,12 +174,12 @@ def test_a_store_in_use(first: Settings, tmp_path: Path) -> None:
 
 
 def test_a_store_whose_place_is_a_file(tmp_path: Path) -> None:
-    """A store that cannot be made is exit code 17."""
+    """Where no store can be made, no event can be recorded: exit code 14."""
     place = tmp_path / "file"
     place.write_bytes(b"")
     settings = Settings(place, tmp_path / "key")
     words = import_words(write_list(tmp_path / "list", LISTED), "second", "1", "--json")
-    refused(hashmatch(settings, *words), 17, "store.unwritable")
+    refused(hashmatch(settings, *words), 14, "audit.unwritable")
     assert place.read_bytes() == b""
 
 
