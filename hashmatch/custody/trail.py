@@ -53,8 +53,9 @@ class Trail:
         self._clock = clock
         self._placer = Placer()
         self._together = Together(self._write_and_flush)
-        with writing(directory):
-            make_directory(directory)
+        for place in (directory, copies or directory):
+            with writing(place):
+                make_directory(place)
         self._file = open_trail_file(directory)
         try:
             key = self._begin(signing_key)

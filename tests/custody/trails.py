@@ -38,10 +38,10 @@ def actions(directory: Path) -> list[str]:
     return [str(record.action) for record in records(directory)]
 
 
-def rechained(lines: list[bytes]) -> list[bytes]:
-    """Return records with their places and chain made right again, as a forger without the key can."""
-    forged: list[bytes] = []
-    for seq, line in enumerate(lines):
+def rechained(lines: list[bytes], start: int = 0) -> list[bytes]:
+    """Return records with their places and chain made right again from one on, as a forger without the key can."""
+    forged = lines[:start]
+    for seq, line in enumerate(lines[start:], start):
         fields = {**json.loads(line), "seq": seq, "prev": chained(forged[-1]) if forged else NO_PREVIOUS}
         forged.append(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
     return forged
