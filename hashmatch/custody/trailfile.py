@@ -50,7 +50,6 @@ class Rescued(NamedTuple):
 
 
 _NOTHING: Final = Last(-1, NO_PREVIOUS, 0)
-_EMPTY_END: Final = Rescued(None, None, 0, 0)
 
 
 class TrailFile:
@@ -150,13 +149,18 @@ class TrailFile:
             last, records = self._follow(content, start)
             whole = content[: last.end - start]
             rescued = self._set_aside(content[len(whole) :], last, records if self.progress.failed else 0)
-            if rescued != _EMPTY_END:
+            if rescued.aside_bytes:
+                # Together with what it stands behind: bytes that were taken out must not go untold.
                 whole += set_down(rescued, last)
             write_all(self._trail, whole, start)
             self.progress.epoch += 1
             self.progress.end = start + len(whole)
             self._flush()
             self.progress.failed = 0
+            if rescued.rewritten and not rescued.aside_bytes:
+                # Only now: while the disk goes on failing, each look would add a record.
+                self.append(set_down(rescued, last), last.end)
+                self._flush()
 
     def _follow(self, content: bytes, start: int) -> tuple[Last, int]:
         """Return the last record that follows, each on the one before, from `start` on, and how many there are."""

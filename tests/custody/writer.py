@@ -36,8 +36,9 @@ def record(trail: Trail, thread: int, events: int, patience: float) -> None:
         said = "DONE"
         try:
             trail.record(asked(number, f"{os.getpid()}/{thread}"))
-        except AuditUnwritable:
+        except AuditUnwritable as error:
             said = "refused"
+            os.write(2, f"{error}\n".encode())
         # One write, so that a kill leaves a whole line or none.
         os.write(1, f"{said} {os.getpid()}/{thread} {number}\n".encode())
         if said == "refused":

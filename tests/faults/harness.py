@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hashmatch.config import Settings
+from hashmatch.custody.opening import recording
 from hashmatch.errors import DuplicateRelease
 from hashmatch.lists import activate, show, verify
 from tests.madeup import command, digests, import_words, missed, take_in, write_list
@@ -37,6 +38,8 @@ class Trial:
         self.new_list = write_list(directory / "new", self._new)
         if not self._settings.store.exists():
             take_in(self._settings, write_list(directory / "old", OLD))
+            with recording(self._settings):
+                pass  # begins the trail, whose key all trials share
 
     def fresh(self, where: Path | None = None) -> Settings:
         store = self._directory / "trial" if where is None else where
@@ -74,7 +77,8 @@ class Trial:
         assert self.state(settings) == "new"
         assert list((settings.store / "staging").glob("*")) == []
         assert [path.name for path in (settings.store / "views").iterdir()] == ["lock"]
-        assert {path.name for path in settings.store.iterdir()} <= {"active.json", "lists", "lock", "staging", "views"}
+        places = {"active.json", "audit", "lists", "lock", "staging", "views"}
+        assert {path.name for path in settings.store.iterdir()} <= places
         return "2" in releases
 
 

@@ -42,7 +42,7 @@ class Said(NamedTuple):
 
 def writer(place: Path, *words: int, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     command = [*before, sys.executable, "-m", "tests.custody.writer", str(place), *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
 
 
 def said_by(*outputs: bytes) -> Said:
@@ -84,8 +84,9 @@ def test_killed_under_load(tmp_path: Path, kills: int) -> None:
         for process in running:
             time.sleep(chance.uniform(0.01, 0.2))
             process.send_signal(signal.SIGKILL)
-        said = said_by(*(b"D" + process.communicate()[0] for process in running))
-        assert not said.refused
+        outputs = [process.communicate() for process in running]
+        said = said_by(*(b"D" + output for output, _ in outputs))
+        assert not said.refused, b"".join(errors for _, errors in outputs).decode()
         status = verdict(tmp_path).status
         assert status in (Status.SOUND, Status.TORN)
         counts[f"left {status}"] += 1
