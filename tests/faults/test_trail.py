@@ -46,7 +46,8 @@ def writer(place: Path, *words: int, before: Sequence[str] = ()) -> subprocess.P
 
 
 def said_by(*outputs: bytes) -> Said:
-    done, refused = set(), set()
+    done: set[tuple[str, int]] = set()
+    refused: set[tuple[str, int]] = set()
     for line in b"".join(outputs).decode().splitlines():
         word, name, number = line.split()
         (done if word == "DONE" else refused).add((name, int(number)))
