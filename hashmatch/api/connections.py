@@ -26,7 +26,6 @@ _log: Final = logging.getLogger("hashmatch.api")
 
 _READ_BUFFER: Final = 256 << 10  # bytes; fewer turns of the event loop for a stream than by the default 64 KiB
 _TICK: Final = 1.0  # seconds between looks at what is not being read
-_HANDSHAKE_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 2.0  # for what has not ended in the time that it was given
 
 
@@ -36,7 +35,13 @@ class _Connection(RequestHandler):
     The text of such an error repeats what the client sent, and a client sends digests.
     """
 
-    __slots__ = ()
+    __slots__ = ("opening",)
+
+    opening: dict[asyncio.Protocol, float]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.opening.pop(self, None)
+        super().connection_made(transport)
 
     def handle_error(
         self,
@@ -62,7 +67,7 @@ class _Connection(RequestHandler):
 
 
 class _Refused(asyncio.Protocol):
-    """Closes a connection that is one too many."""
+    """Closes a connection that is one too many. A connection with TLS would shake hands first."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.close()
@@ -90,8 +95,15 @@ class Connections:
         self._limits = limits
         self._metrics = metrics
         self._unread: dict[RequestHandler, _Unread] = {}
+        self._opening: dict[asyncio.Protocol, float] = {}  # those whose handshake is under way, and since when
         self._listening: list[asyncio.Server] = []
         self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def _full(self) -> bool:
+        server = self._runner.server
+        assert server is not None
+        return len(server.connections) + len(self._opening) >= self._limits.connections
 
     async def listen(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Accept connections of a socket that is bound and listens."""
@@ -99,9 +111,13 @@ class Connections:
         if self._watch is None:
             await self._runner.setup()
             self._watch = loop.create_task(self._close_unread())
-        seconds = _HANDSHAKE_SECONDS if tls else None
         server = await loop.create_server(
-            self._connection, sock=listening, ssl=tls, ssl_handshake_timeout=seconds, backlog=BACKLOG
+            self._connection_with_tls if tls else self._connection,
+            sock=listening,
+            ssl=tls,
+            ssl_handshake_timeout=self._limits.handshake_seconds if tls else None,
+            ssl_shutdown_timeout=_CLOSE_SECONDS if tls else None,
+            backlog=BACKLOG,
         )
         self._listening.append(server)
 
@@ -116,12 +132,20 @@ class Connections:
             self._watch.cancel()
         await self._runner.cleanup()
 
+    def _connection_with_tls(self) -> asyncio.Protocol:
+        if self._full:
+            # asyncio lets go of a socket that has no protocol, before it has taken memory for a handshake.
+            raise ConnectionRefusedError
+        connection = self._connection()
+        self._opening[connection] = asyncio.get_running_loop().time()
+        return connection
+
     def _connection(self) -> asyncio.Protocol:
         server = self._runner.server
         assert server is not None
-        if len(server.connections) >= self._limits.connections:
+        if self._full:
             return _Refused()
-        return _Connection(
+        connection = _Connection(
             server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self._limits.idle_seconds,
@@ -131,6 +155,8 @@ class Connections:
             auto_decompress=False,
             logger=_log,
         )
+        connection.opening = self._opening
+        return connection
 
     async def _close_unread(self) -> None:
         """Close the connections whose clients do not take their answers."""
@@ -141,6 +167,10 @@ class Connections:
             connections = [] if server is None else server.connections
             self._metrics.connected(len(connections))
             self._unread = {c: unread for c, unread in self._unread.items() if c.transport is not None}
+            # Of a handshake that failed asyncio tells nobody; none is under way for longer.
+            since = loop.time() - self._limits.handshake_seconds
+            for late in [connection for connection, begun in self._opening.items() if begun < since]:
+                del self._opening[late]
             for connection in connections:
                 self._look_at(connection, loop.time())
 
@@ -148,7 +178,7 @@ class Connections:
         transport = connection.transport
         if transport is None or transport.is_closing():
             return
-        octets = transport.get_write_buffer_size()
+        octets = _unsent(transport)
         unread = self._unread.get(connection)
         if not octets:
             self._unread.pop(connection, None)
@@ -158,3 +188,13 @@ class Connections:
             unread.octets = max(unread.octets, octets)
             if now - unread.since >= self._limits.stall_seconds:
                 transport.abort()
+
+
+def _unsent(transport: asyncio.Transport) -> int:
+    """Return how many bytes wait for the client to take them.
+
+    With TLS they wait, encrypted, with the transport beneath, to which asyncio gives no other way.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)
+    beneath = getattr(protocol, "_transport", None)
+    return transport.get_write_buffer_size() + (0 if beneath is None else beneath.get_write_buffer_size())

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ import msgspec
 
 from hashmatch.api.orders import LOOK, READY, Orders
 from hashmatch.api.settings import BACKLOG, NSRLSVR_HOST, RUNS, UPLOADS, ServiceSettings
+from hashmatch.api.tls import server_context
 from hashmatch.custody.events import Action, EventOutcome
 from hashmatch.custody.opening import recording
 from hashmatch.custody.trail import Trail
@@ -46,17 +48,20 @@ def serve(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
         announce: called with each address once every worker accepts connections, that of HTTP first.
 
     Raises:
-        UsageError: the address cannot be listened at.
+        UsageError: the address cannot be listened at, or what TLS needs cannot be used.
         StoreLocked: a service runs on this store already.
         AuditUnwritable: that the service starts cannot be recorded.
         HashmatchError: workers do not come up.
     """
+    server_context(settings)  # each worker makes its own; what is wrong is told before there are any
     with ExitStack() as stack:
         stack.enter_context(_only_service(settings.state))
         doors = _doors(settings)
         for door in doors:
             for listening in door.sockets():
                 stack.enter_context(listening)
+        if settings.tls_certificate is None and not ip_address(doors[0].http.getsockname()[0]).is_loopback:
+            _log.warning("no TLS: tokens and digests cross the network for anybody to read")
         metrics = stack.enter_context(_private_directory())
         recorder = stack.enter_context(recording(settings.places))
         recorder.record(Action.SERVICE_START, EventOutcome.DONE, counts={"workers": settings.workers})

@@ -28,6 +28,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         body: bytes of a request's body, streams and lists apart.
         list_file: bytes of an uploaded list.
         idle_seconds: how long a connection may be silent between requests or within headers.
+        handshake_seconds: how long the handshake of TLS may take.
         stall_seconds: how long a body may stay behind `pace`, and an answer may wait to be taken.
         pace: bytes a second that a body has to come at, on average from its beginning.
         answer_seconds: how long an answer may be worked on.
@@ -38,6 +39,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: int = 32 << 20
     list_file: int = 64 << 30
     idle_seconds: float = 15.0
+    handshake_seconds: float = 10.0
     stall_seconds: float = 10.0
     pace: int = 16 << 10
     answer_seconds: float = 60.0

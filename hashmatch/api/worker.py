@@ -38,6 +38,7 @@ from hashmatch.api.refusals import Refusals
 from hashmatch.api.runs import RunPlaces
 from hashmatch.api.service import Service
 from hashmatch.api.settings import RUNS, UPLOADS, ServiceSettings
+from hashmatch.api.tls import server_context
 from hashmatch.api.under_way import UnderWay
 from hashmatch.custody.opening import open_trail
 from hashmatch.custody.trail import Trail
@@ -72,7 +73,7 @@ async def _serve(orders: Orders) -> None:
     nsrlsvr = Nsrlsvr(Sessions(service.pinned, service.recording, service.metrics), settings.limits)
     checking = loop.create_task(_check_canaries(service))
     with socket.socket(fileno=orders.listening) as listening:
-        await connections.listen(listening, None)
+        await connections.listen(listening, server_context(settings))
         if orders.nsrlsvr is not None:
             await nsrlsvr.listen(socket.socket(fileno=orders.nsrlsvr))
         gc.freeze()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -13,6 +14,8 @@ from hashmatch.api.logs import log_to_stderr
 from hashmatch.api.server import serve as run_service
 from hashmatch.api.settings import NSRLSVR_PORT, PORT, ServiceSettings
 from hashmatch.config import Settings
+
+_FILE: Final = click.Path(path_type=Path)
 
 
 @click.command()
@@ -36,6 +39,9 @@ from hashmatch.config import Settings
     help=f"Speak nsrlsvr's protocol as well, on loopback, at port {NSRLSVR_PORT} or another.",
 )
 @click.option("--hashlookup", is_flag=True, help="Serve CIRCL hashlookup's paths as well.")
+@click.option("--tls-certificate", type=_FILE, help="Encrypt, with this certificate and those it is signed with (PEM).")
+@click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM, no passphrase).")
+@click.option("--client-ca", type=_FILE, help="Ask clients for a certificate that one of these has signed (PEM).")
 @click.option("--log-requests/--no-log-requests", default=True, show_default=True, help="A line for each request.")
 @click.pass_obj
 def serve(
@@ -47,6 +53,9 @@ def serve(
     scans_at_once: int,
     nsrlsvr: int | None,
     hashlookup: bool,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    client_ca: Path | None,
     log_requests: bool,
 ) -> None:
     """Serve look-ups, streams and scans over HTTP, until SIGTERM or SIGINT.
@@ -67,6 +76,9 @@ def serve(
         scans_at_once=scans_at_once,
         nsrlsvr_port=nsrlsvr,
         hashlookup=hashlookup,
+        tls_certificate=_absolute(tls_certificate),
+        tls_key=_absolute(tls_key),
+        client_ca=_absolute(client_ca),
         log_requests=log_requests,
     )
     token = first_token(service.state, datetime.now(UTC))
