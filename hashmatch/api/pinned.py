@@ -24,6 +24,9 @@ from hashmatch.store.layout import Layout
 from hashmatch.store.opening import open_lists
 
 _RETRY_SECONDS: Final = 1.0
+# Of the machine's memory. Of few digests each that is listed touches pages of its own. To map one of them again costs
+# several times what looking it up does; the pages are the page cache's, which takes them back where memory is short.
+_RESIDENT_SHARE: Final = 4
 
 
 class _Mark(NamedTuple):
@@ -156,7 +159,8 @@ class Pinned:
                 descriptor = os.open(self._active, os.O_RDONLY | os.O_CLOEXEC)
                 stack.callback(os.close, descriptor)
                 mark = _mark_of(os.fstat(descriptor))
-            snapshot = stack.enter_context(open_lists(self._settings))
+            memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            snapshot = stack.enter_context(open_lists(self._settings, memory // _RESIDENT_SHARE))
             snapshot.check_canaries()
             return Held(Pin.of(snapshot), mark, stack.pop_all())
 

@@ -24,7 +24,7 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
 
-def give_back(views: Path, filters: Sequence[Filter] = ()) -> bool:
+def give_back(views: Path, filters: Sequence[Filter] = (), limit: int | None = None) -> bool:
     """Unmap the resident pages of every table beneath `views` where mapped files take more than the limit.
 
     Filters go above the limit as long as they are small together: nearly every look-up touches them.
@@ -34,7 +34,7 @@ def give_back(views: Path, filters: Sequence[Filter] = ()) -> bool:
     """
     size = sum(map(len, filters))
     kept = size if size <= FILTERS_KEPT else 0
-    if resident_files() <= RESIDENT_LIMIT + kept:
+    if resident_files() <= (RESIDENT_LIMIT if limit is None else limit) + kept:
         return False
     prefix = os.fsencode(views.resolve()) + b"/"
     with open("/proc/self/maps", "rb") as file:

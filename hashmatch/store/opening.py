@@ -17,8 +17,12 @@ from hashmatch.store.snapshot import Snapshot, active_lists, open_snapshot
 
 
 @contextmanager
-def open_lists(settings: Settings) -> Iterator[Snapshot]:
+def open_lists(settings: Settings, resident_limit: int | None = None) -> Iterator[Snapshot]:
     """Pin the active lists and open them, to scan or to look up with.
+
+    Args:
+        settings: say where the store and its key are.
+        resident_limit: see `open_snapshot`.
 
     Raises:
         NoActiveList: nothing is active. Asked first, as a store that never had a list has no key either.
@@ -27,7 +31,7 @@ def open_lists(settings: Settings) -> Iterator[Snapshot]:
     """
     layout = Layout(settings.store)
     active_lists(layout)
-    with open_snapshot(layout, sealer_for_use(settings)) as snapshot:
+    with open_snapshot(layout, sealer_for_use(settings), resident_limit) as snapshot:
         yield snapshot
 
 

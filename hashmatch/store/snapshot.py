@@ -62,8 +62,10 @@ class Snapshot:
         sealer: Sealer,
         views: Path,
         only: frozenset[ListType] = frozenset(ListType),
+        resident_limit: int | None = None,
     ) -> None:
         """Pin generations; lists of a type that is not among `only` have a number, but nothing asks them."""
+        self._resident_limit = resident_limit
         self._pinned = pinned
         self._sealer = sealer
         self._views = views
@@ -89,7 +91,8 @@ class Snapshot:
     @cached_property
     def known(self) -> Snapshot:
         """A view of the same snapshot in which lists of known files alone are asked; open as long as this one is."""
-        return Snapshot(self._pinned, self._sealer, self._views, frozenset({ListType.KNOWN}))
+        known = frozenset({ListType.KNOWN})
+        return Snapshot(self._pinned, self._sealer, self._views, known, self._resident_limit)
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
@@ -174,7 +177,8 @@ class Snapshot:
         self._looked_up += looked_up
         if self._looked_up >= _LOOK_AT_MEMORY_EVERY:
             self._looked_up = 0
-            give_back(self._views, [g.filter for g in self._generations.values() if g.filter])
+            filters = [g.filter for g in self._generations.values() if g.filter]
+            give_back(self._views, filters, self._resident_limit)
 
     def sizes(self) -> bytes:
         """Return the sizes that entries give: ascending u64 in the machine's byte order, end to end.
@@ -225,8 +229,13 @@ def active_lists(layout: Layout) -> tuple[Stored, ...]:
 
 
 @contextmanager
-def open_snapshot(layout: Layout, sealer: Sealer) -> Iterator[Snapshot]:
+def open_snapshot(layout: Layout, sealer: Sealer, resident_limit: int | None = None) -> Iterator[Snapshot]:
     """Pin the active generations and open each.
+
+    Args:
+        layout: of the store.
+        sealer: has the key that they are sealed with.
+        resident_limit: bytes of mapped files that this process may keep resident between look-ups; None for few.
 
     Raises:
         NoActiveList: nothing is active.
@@ -240,7 +249,7 @@ def open_snapshot(layout: Layout, sealer: Sealer) -> Iterator[Snapshot]:
             for stored in active
         ]
         sweep(layout.views)
-        yield Snapshot(pinned, sealer, layout.views)
+        yield Snapshot(pinned, sealer, layout.views, resident_limit=resident_limit)
 
 
 def _pinned_list(stored: Stored, generation: Generation) -> PinnedList:

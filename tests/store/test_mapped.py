@@ -8,6 +8,7 @@ import pytest
 
 from hashmatch.config import Settings
 from hashmatch.digests import Algorithm
+from hashmatch.hashlists.entries import ListType
 from hashmatch.lists import verify
 from hashmatch.store import mapped
 from hashmatch.store.opening import open_lists
@@ -29,6 +30,20 @@ def test_pages_are_given_back_and_every_answer_stays_right(
         resident = mapped.resident_files()
         assert mapped.give_back(settings.store / "views")
         assert mapped.resident_files() < resident
+
+
+def test_a_process_that_may_keep_more_keeps_it(settings: Settings, tmp_path: Path) -> None:
+    """Pages stay where the limit is far away, and go where it is near; the view of known lists has the same limit."""
+    listed = digests(ENTRIES)
+    take_in(settings, write_list(tmp_path / "list", listed), list_type=ListType.KNOWN)
+    octets = b"".join(listed)
+    resident = {}
+    for limit in (0, 1 << 40):
+        with open_lists(settings, limit) as snapshot:
+            for view in (snapshot, snapshot.known):
+                assert all(view.find_all(Algorithm.MD5, octets).numbers)
+            resident[limit] = mapped.resident_files()
+    assert resident[0] < resident[1 << 40]
 
 
 def test_verifying_gives_pages_back_and_reads_every_record(
