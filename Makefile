@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: service-load races setup clients demo test check faults sanitize fuzz bench clean
+.PHONY: service-load service-lookups races setup clients demo test check faults sanitize fuzz bench clean
 
 setup: $(VENV)/.complete
 
@@ -69,6 +69,10 @@ bench: setup ## Benchmarks beside the peers that are installed; less with BENCH=
 
 service-load: setup ## Single look-ups, streams and memory of the service under load, with a list of ten million; needs wrk
 	$(BIN)/python -m benchmarks.service_load --place $${TMPDIR:-/var/tmp}/hashmatch-bench --into benchmarks/runs/service
+
+service-lookups: setup ## Digests a second through nsrlsvr's protocol and through HTTP, with a list of ten million
+	$(BIN)/python -m benchmarks.lookups_over_network --place $${TMPDIR:-/var/tmp}/hashmatch-bench \
+		--into benchmarks/runs/service-lookups
 
 clean:
 	rm -rf $(VENV) demo
