@@ -2,6 +2,7 @@
 
     HashmatchError
     ├── UsageError                  the call cannot mean anything sensible
+    │   └── NoSuchRelease           that release of that list is not in the store
     ├── QueryError                  a digest asked about is no digest
     ├── ListError                   a hash list cannot be taken in or used
     │   ├── ListFormatError         a line or record is not what its format says
@@ -52,6 +53,10 @@ class HashmatchError(Exception):
 
 class UsageError(HashmatchError):
     code = "usage"
+
+
+class NoSuchRelease(UsageError):
+    code = "list.no_such_release"
 
 
 class QueryError(HashmatchError):

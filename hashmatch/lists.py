@@ -177,7 +177,7 @@ def activate(settings: Settings, list_id: str, release: str) -> Stored:
     """Make a release that is already in the store the active one of its list.
 
     Raises:
-        UsageError: there is no such release.
+        NoSuchRelease: it is not there.
         SealingKeyError, StoreDamaged: it cannot be opened; what was active stays active.
     """
     layout = Layout(settings.store)

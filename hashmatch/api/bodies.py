@@ -28,7 +28,7 @@ def check_type(request: web.Request, *accepted: str) -> str:
     """
     given = request.headers.get("Content-Type", "")
     media_type = given if given in accepted else request.content_type
-    if media_type not in accepted:
+    if not given or media_type not in accepted:  # aiohttp takes what has no type for octets
         raise RequestRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "request.media_type", f"expected a body of {' or '.join(accepted)}"
         )

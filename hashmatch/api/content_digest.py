@@ -16,6 +16,13 @@ _OURS: Final = {"md5": Algorithm.MD5, "sha": Algorithm.SHA1, "sha-256": Algorith
 _SIZES: Final = {**{name: algorithm.size for name, algorithm in _OURS.items()}, SHA512: 64}
 _MEMBER: Final = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*=*):(?:;[^,]*)?")
 
+_CHECKED: Final = "|".join(
+    f"{name}=:[A-Za-z0-9+/]{{{digits}}}{padding}:"
+    for name, digits, padding in ((SHA512, 86, "=="), ("sha-256", 43, "="), ("sha", 27, "="), ("md5", 22, "=="))
+)
+# What a client is asked to send. `parse` reads more: algorithms that are not known are left out, as the RFC has it.
+SCHEMA: Final = {"type": "string", "pattern": f"^({_CHECKED})(, ?({_CHECKED}))*$"}
+
 
 def parse(header: str) -> dict[str, bytes]:
     """Return the digests of a header that can be checked, by their names in the registry of RFC 9530.

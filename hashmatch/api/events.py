@@ -15,7 +15,6 @@ import orjson
 from aiohttp import web
 
 from hashmatch.access.roles import Permission
-from hashmatch.api import schemas
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.results import record_reading
 from hashmatch.api.routes import Call, Parameter, Route
@@ -108,7 +107,7 @@ ROUTES: Final = (
         scan_events,
         Permission.SEE_SCANS,
         "What happens in a scan, as server-sent events: progress, flags as they appear, the end.",
-        answers={200: {MEDIA_TYPE: schemas.TEXT}, 204: {}},
+        answers={200: {MEDIA_TYPE: {}}, 204: {}},
         parameters=(
             ID_PARAMETER,
             Parameter(

@@ -24,7 +24,7 @@ from hashmatch.api import schemas
 from hashmatch.api.asking import case_of
 from hashmatch.api.bodies import JSON, check_type, decoded, whole
 from hashmatch.api.known import DIGEST_KEYS, KnownFile, check_answerable, known_files, known_lists
-from hashmatch.api.lookups import CASE_HEADER, CASE_PARAMETER
+from hashmatch.api.lookups import CASE_PARAMETER, case_in
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.questions import algorithm_named
 from hashmatch.api.routes import Call, Parameter, Route
@@ -90,7 +90,7 @@ async def hashlookup_info(call: Call) -> web.Response:
 async def _found(call: Call, algorithm: Algorithm, digests: Sequence[bytes]) -> list[KnownFile | None]:
     """Look digests up, and record that before anything is said of them."""
     service, caller = call.service, call.caller
-    case = case_of(caller, call.request.headers.get(CASE_HEADER))
+    case = case_of(caller, case_in(call.request))
     # As at the desk: every digest may be a miss; what is not is given back when it is known.
     count = len(digests)
     booked = service.budgets.spend(caller.id, caller.budget, digests=count, misses=count, now=time.time())
@@ -149,8 +149,9 @@ _INFO: Final = schemas.members(
         "lists": schemas.array(schemas.TEXT),
     }
 )
+_ANY_DIGEST: Final = {"anyOf": [schemas.digest(algorithm) for algorithm in Algorithm]}
 _ALGORITHM: Final = Parameter("algorithm", "path", schemas.ALGORITHM, "Which digest it is.", required=True)
-_DIGEST: Final = Parameter("digest", "path", schemas.TEXT, "In hexadecimal digits.", required=True)
+_DIGEST: Final = Parameter("digest", "path", _ANY_DIGEST, "In hexadecimal digits.", required=True)
 
 ROUTES: Final = (
     Route(

@@ -13,15 +13,14 @@ from aiohttp import web
 
 from hashmatch import lists as use_case
 from hashmatch.access.roles import Permission, allows
-from hashmatch.api import idempotency, schemas
+from hashmatch.api import content_digest, idempotency, schemas
 from hashmatch.api.bodies import JSON, OCTETS, check_type, decoded, whole
-from hashmatch.api.content_digest import HEADER as CONTENT_DIGEST
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.routes import Call, Parameter, Route
 from hashmatch.api.runs import ID_PARAMETER, described, in_thread, run_schema, seen_import
 from hashmatch.api.uploads import Upload, received
-from hashmatch.custody.events import MAX_TEXT, check_text
-from hashmatch.errors import HashmatchError, NoActiveList
+from hashmatch.custody.events import check_text
+from hashmatch.errors import HashmatchError, NoActiveList, NoSuchRelease
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import FORMATS
 from hashmatch.runs.imports import import_request
@@ -95,7 +94,11 @@ async def activate_release(call: Call) -> web.Response:
     check_type(call.request, JSON)
     release = decoded(_RELEASE, await whole(call.request, call.service.settings.limits)).release
     list_id = call.request.match_info["list"]
-    await in_thread(use_case.activate, call.service.settings.places, list_id, release)
+    try:
+        await in_thread(use_case.activate, call.service.settings.places, list_id, release)
+    except NoSuchRelease as error:
+        detail = "that release of that list is not in the store"
+        raise RequestRefused(HTTPStatus.NOT_FOUND, error.code, detail) from None
     return _done(list_id, release, active=True)
 
 
@@ -104,8 +107,8 @@ async def retire_list(call: Call) -> web.Response:
     list_id = call.request.match_info["list"]
     try:
         release = await in_thread(use_case.retire, call.service.settings.places, list_id)
-    except NoActiveList as error:
-        raise RequestRefused(HTTPStatus.CONFLICT, "list.not_active", str(error)) from None
+    except NoActiveList:
+        raise RequestRefused(HTTPStatus.CONFLICT, "list.not_active", "no release of that list is active") from None
     return _done(list_id, release, active=False)
 
 
@@ -173,9 +176,9 @@ def _refused(detail: str) -> RequestRefused:
     return RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", detail)
 
 
-_NAME: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 _LIST_ID: Final = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
 _TYPE: Final = {"type": "string", "enum": list(ListType)}
+_RELEASE_NAME: Final = {**schemas.TOLD, "maxLength": 128}
 _BOOLEAN: Final = {"type": "boolean"}
 _LISTS: Final = schemas.members(
     {
@@ -218,13 +221,13 @@ def _query(name: str, schema: schemas.Schema, description: str, *, required: boo
 
 _DECLARED: Final = (
     _query("list", _LIST_ID, "The list's id, the same for all its releases.", required=True),
-    _query("release", {"type": "string", "minLength": 1, "maxLength": 128}, "Unique for the list.", required=True),
+    _query("release", _RELEASE_NAME, "Unique for the list.", required=True),
     _query("type", _TYPE, "What being listed means.", required=True),
-    _query("authority", _NAME, "Who issues the list, and under what authority it is used.", required=True),
+    _query("authority", schemas.TOLD, "Who issues the list, and under what authority it is used.", required=True),
     _query("format", {"type": "string", "enum": ["auto", *FORMATS]}, "Else it is recognised by its content."),
     _query("algorithm", schemas.ALGORITHM, "Which digests an unlabelled list holds."),
-    _query("scheme", _NAME, "The scheme that gives category numbers their meaning."),
-    _query("category", _NAME, "The category of every entry, for a list that has none of its own."),
+    _query("scheme", schemas.TOLD, "The scheme that gives category numbers their meaning."),
+    _query("category", schemas.TOLD, "The category of every entry, for a list that has none of its own."),
     _query("unsigned", _BOOLEAN, "Accept a list that nobody has signed; every report will say so."),
     _query("activate", _BOOLEAN, "false: build and verify it only."),
 )
@@ -249,7 +252,9 @@ ROUTES: Final = (
         parameters=(
             *_DECLARED,
             idempotency.PARAMETER,
-            Parameter(CONTENT_DIGEST, "header", schemas.TEXT, "RFC 9530, sha-256; checked when it is sent."),
+            Parameter(
+                content_digest.HEADER, "header", content_digest.SCHEMA, "RFC 9530, sha-256; checked when it is sent."
+            ),
         ),
         takes_long=True,
     ),
@@ -260,7 +265,7 @@ ROUTES: Final = (
         Permission.CHANGE_LISTS,
         "Make a release that is there the active one of its list.",
         answers={200: {JSON: _CHANGED}},
-        bodies={JSON: schemas.members({"release": {"type": "string", "minLength": 1, "maxLength": 128}})},
+        bodies={JSON: schemas.members({"release": _RELEASE_NAME})},
         parameters=(_LIST_PARAMETER,),
     ),
     Route(

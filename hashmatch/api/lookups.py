@@ -13,11 +13,14 @@ from hashmatch.api.asking import LookUp
 from hashmatch.api.bodies import JSON, OCTETS, check_type, whole
 from hashmatch.api.questions import algorithm_named, from_json, from_octets
 from hashmatch.api.routes import Call, Parameter, Route
+from hashmatch.custody.events import check_text
 
 ALGORITHM_HEADER: Final = "Hashmatch-Algorithm"
 CASE_HEADER: Final = "Hashmatch-Case"
 
-CASE_PARAMETER: Final = Parameter(CASE_HEADER, "header", schemas.CASE, "The case that this is done for.")
+CASE_PARAMETER: Final = Parameter(
+    CASE_HEADER, "header", schemas.CASE, "The case that this is done for, where the body does not say it."
+)
 
 
 async def look_up(call: Call) -> web.Response:
@@ -25,11 +28,12 @@ async def look_up(call: Call) -> web.Response:
     request, service = call.request, call.service
     kind = check_type(request, JSON, OCTETS)
     body = await whole(request, service.settings.limits)
-    if kind == OCTETS:
+    case = case_in(request)
+    read = partial(from_json, body, case)
+    if kind == OCTETS or ALGORITHM_HEADER in request.headers:
         algorithm = algorithm_named(request.headers.get(ALGORITHM_HEADER, ""))
-        read = partial(from_octets, body, algorithm, request.headers.get(CASE_HEADER))
-    else:
-        read = partial(from_json, body)
+        if kind == OCTETS:
+            read = partial(from_octets, body, algorithm, case)
     held = await service.pinned.take()
     try:
         asked = LookUp(call.caller, held.pin, read, len(body), request.remote)
@@ -37,6 +41,17 @@ async def look_up(call: Call) -> web.Response:
     finally:
         service.pinned.give_back(held)
     return web.Response(body=answer, content_type=JSON)
+
+
+def case_in(request: web.Request) -> str | None:
+    """Return the case that a header names.
+
+    Raises:
+        UsageError: it cannot stand in the audit trail.
+    """
+    case = request.headers.get(CASE_HEADER)
+    check_text("case", case)
+    return case
 
 
 ROUTES: Final = (

@@ -59,20 +59,25 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
 _DECODER: Final = msgspec.json.Decoder(_Asked)
 
 
-def from_json(body: bytes) -> Questions:
+def from_json(body: bytes, case: str | None) -> Questions:
     """Read `{"algorithm": ..., "digests": [...]}` or `{"records": [{"md5": ..., "size": ...}]}`, either with a `case`.
+
+    Args:
+        body: of the request.
+        case: where the body names none.
 
     Raises:
         RequestRefused: it is neither, or an item is no digest; says which item, never what stands in it.
     """
     asked = decoded(_DECODER, body)
+    case = case if asked.case is None else asked.case
     if asked.records is not None and asked.digests is None and asked.algorithm is None:
         records = [_record(position, item) for position, item in enumerate(asked.records)]
         sets = frozenset(tuple(record.digests) for record in records)
-        return Questions(asked.case, sets, records=records)
+        return Questions(case, sets, records=records)
     if asked.digests is not None and asked.algorithm is not None and asked.records is None:
         algorithm = algorithm_named(asked.algorithm)
-        return Questions(asked.case, _SETS[algorithm], algorithm, _octets(algorithm, asked.digests))
+        return Questions(case, _SETS[algorithm], algorithm, _octets(algorithm, asked.digests))
     raise RequestRefused(
         HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", "expected algorithm and digests, or records, and not both"
     )

@@ -18,8 +18,9 @@ from hashmatch.api.bodies import JSON, check_type, decoded, whole
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.routes import Call, Parameter, Route
 from hashmatch.api.runs import ID_PARAMETER, RUN_ID, described, document, in_thread, run_schema, seen_scan
-from hashmatch.custody.events import MAX_TEXT, check_text
+from hashmatch.custody.events import check_text
 from hashmatch.digests import Algorithm
+from hashmatch.errors import RunNotFound
 from hashmatch.evidence.likely import Likely
 from hashmatch.runs.record import Kind, Run, ScanAsked, ScanOptions, State
 from hashmatch.runs.roots import source_beneath
@@ -65,6 +66,7 @@ async def list_scans(call: Call) -> web.Response:
     if "case" in query:
         seen = [run for run in seen if run.case == query["case"]]
     if "state" in query:
+        _check_state(query["state"])
         seen = [run for run in seen if run.state == query["state"]]
     page = _behind(seen, query.get("after"))[: limit + 1]
     more = page[limit - 1].id if len(page) > limit else None
@@ -135,18 +137,25 @@ def _number(text: str | None) -> int:
     return int(text)
 
 
+def _check_state(text: str) -> None:
+    if text not in set(State):
+        raise _refused(f"state: expected one of {', '.join(State)}")
+
+
 def _behind(runs: list[Run], after: str | None) -> list[Run]:
     if after is None:
         return runs
     for place, run in enumerate(runs):
         if run.id == after:
             return runs[place + 1 :]
-    raise _refused("after: expected the `next` of an earlier answer")
+    raise RunNotFound("after: there is no such run")
 
 
-_NAMES: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 _OPTIONS: Final[dict[str, schemas.Schema]] = {
-    **{name: schemas.nullable(_NAMES) for name in ("case", "exhibit", "examiner", "legal_authority", "allow_writable")},
+    **{
+        name: schemas.nullable(schemas.TOLD)
+        for name in ("case", "exhibit", "examiner", "legal_authority", "allow_writable")
+    },
     "digests": schemas.nullable({**schemas.array(schemas.ALGORITHM), "minItems": 1}),
     "workers": schemas.nullable({"type": "integer", "minimum": 1, "maximum": _MOST_WORKERS}),
     "first": schemas.array({"type": "string", "minLength": 1, "maxLength": _LONGEST_PATTERN}, _MOST_PATTERNS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hashmatch.custody.events import MAX_TEXT
 from hashmatch.digests import Algorithm
 from hashmatch.hashlists.entries import ListType
 from hashmatch.outcomes import Outcome, Strength
@@ -35,7 +36,15 @@ TEXT: Final[Schema] = {"type": "string"}
 WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 SIZE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
-CASE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 128}
+# What can stand in the audit trail: printable, and nothing that looks like a digest (custody/events.py).
+TOLD: Final[Schema] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_TEXT,
+    "pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$",
+    "not": {"pattern": "[0-9A-Fa-f]{32}"},
+}
+CASE: Final[Schema] = TOLD
 ALGORITHM: Final[Schema] = {"type": "string", "enum": [algorithm.label for algorithm in Algorithm]}
 SNAPSHOT: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 BYTES: Final[Schema] = {"type": "string", "format": "binary"}

@@ -14,7 +14,7 @@ from hashmatch.api import content_digest, schemas
 from hashmatch.api.asking import LookUp
 from hashmatch.api.bodies import JSON, OCTETS, check_type, pieces
 from hashmatch.api.hashing import Content
-from hashmatch.api.lookups import CASE_HEADER, CASE_PARAMETER
+from hashmatch.api.lookups import CASE_PARAMETER, case_in
 from hashmatch.api.problems import RequestRefused
 from hashmatch.api.questions import Questions
 from hashmatch.api.routes import Call, Parameter, Route
@@ -27,7 +27,7 @@ async def match_stream(call: Call) -> web.Response:
     """Hash a body as it arrives and look its digests up."""
     request, service = call.request, call.service
     check_type(request, OCTETS)
-    sent = _sent_digests(request)
+    sent, case = _sent_digests(request), case_in(request)
     held = await service.pinned.take()
     try:
         content = await _hashed(call, held.pin.snapshot, sent)
@@ -38,7 +38,7 @@ async def match_stream(call: Call) -> web.Response:
                 HTTPStatus.BAD_REQUEST, "stream.content_digest", "the content that arrived is not the content sent"
             )
         listed = {algorithm: digests[algorithm] for algorithm in held.pin.snapshot.algorithms}
-        read = partial(_question, listed, content.size, request.headers.get(CASE_HEADER))
+        read = partial(_question, listed, content.size, case)
         asked = LookUp(call.caller, held.pin, read, 0, request.remote)
         answer = await service.desk.answer(asked, service.pinned.kept(held))
     finally:
@@ -100,7 +100,7 @@ ROUTES: Final = (
         bodies={OCTETS: schemas.BYTES},
         parameters=(
             CASE_PARAMETER,
-            Parameter(content_digest.HEADER, "header", schemas.TEXT, "RFC 9530; checked when it is sent."),
+            Parameter(content_digest.HEADER, "header", content_digest.SCHEMA, "RFC 9530; checked when it is sent."),
         ),
         takes_long=True,
     ),

@@ -19,7 +19,7 @@ from uuid import uuid4
 import msgspec
 import orjson
 
-from hashmatch.errors import DuplicateRelease, NoActiveList, StoreDamaged, StoreLocked, StoreUnwritable, UsageError
+from hashmatch.errors import DuplicateRelease, NoActiveList, NoSuchRelease, StoreDamaged, StoreLocked, StoreUnwritable
 from hashmatch.store.durable import make_directories, replace, sync_directory, sync_file, write_new
 from hashmatch.store.layout import MANIFEST, Layout, check_list_id, check_release
 from hashmatch.store.manifest import Manifest, canonical, fingerprint, parse_manifest
@@ -262,8 +262,8 @@ def require_release(stored: Stored | None, list_id: str, release: str) -> Stored
     """Return `stored`.
 
     Raises:
-        UsageError: there is no such release.
+        NoSuchRelease: it is None.
     """
     if stored is None:
-        raise UsageError(f"list {list_id}, release {release!r}: not in the store")
+        raise NoSuchRelease(f"list {list_id}, release {release!r}: not in the store")
     return stored

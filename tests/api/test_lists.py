@@ -90,7 +90,8 @@ async def test_a_release_is_activated_and_retired(service: Running, custodian: C
     assert await custodian.ask("POST", "/v1/lists/two/retire") == {"list": "two", "release": "2", "active": False}
     assert missed(service.settings, second) == 5
     assert (await custodian.ask("POST", "/v1/lists/two/retire", status=409))["code"] == "list.not_active"
-    assert (await custodian.ask("POST", "/v1/lists/two/activate", {"release": "3"}, status=422))["code"] == "usage"
+    answer = await custodian.ask("POST", "/v1/lists/two/activate", {"release": "3"}, status=404)
+    assert answer["code"] == "list.no_such_release"
     await custodian.ask("POST", "/v1/lists/-/retire", status=422)
 
 
