@@ -82,6 +82,8 @@ class Nsrlsvr:
             _log.warning("a session ended without an answer", extra={"fields": {"code": error.code}})
         except (OSError, TimeoutError, asyncio.CancelledError):
             pass  # a client that went away or was too slow, or this service is stopping: nothing is left to be said
+        except Exception as error:  # noqa: BLE001 - one session must not take the others with it
+            _log.error("a session failed", exc_info=error)
         finally:
             if writer.transport.get_write_buffer_size():
                 writer.transport.abort()  # what is left is for a client that does not take it

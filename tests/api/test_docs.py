@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hashmatch.api import hashlookup
 from hashmatch.api.application import ROUTES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
@@ -32,6 +33,6 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
 def test_every_route_has_a_command() -> None:
     """The page shows curl for every route."""
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
-    for route in ROUTES:
+    for route in (*ROUTES, *hashlookup.ROUTES):
         path = re.escape(route.path)
         assert re.search(re.sub(r"\\\{\w+\\\}", "[^ /]+", path) + r"(?![\w/])", commands), route.path
