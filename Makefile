@@ -30,7 +30,10 @@ check: setup ## Types and style
 	$(BIN)/mypy
 
 faults: setup ## Slow proofs: kill, power-cut, full-disk and bit-rot sweeps; the big list. About an hour, as root
-	$(BIN)/python -m pytest -m slow -s
+	$(BIN)/python -m pytest -m slow -s --ignore=tests/api
+
+service-proofs: setup ## Slow proofs of the service, with what they counted. Half an hour, as root
+	$(BIN)/python -m pytest -m slow -s tests/api
 
 # The address sanitizer must be in the process before Python is; Python's own allocations at exit are not leaks of ours.
 SANITIZE := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
