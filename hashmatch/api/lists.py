@@ -20,9 +20,11 @@ from hashmatch.api.routes import Call, Parameter, Route
 from hashmatch.api.runs import ID_PARAMETER, described, in_thread, run_schema, seen_import
 from hashmatch.api.uploads import Upload, received
 from hashmatch.custody.events import check_text
+from hashmatch.custody.recorder import Recorder
 from hashmatch.errors import HashmatchError, NoActiveList, NoSuchRelease
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import FORMATS
+from hashmatch.on_record import lists as on_record
 from hashmatch.runs.imports import import_request
 from hashmatch.runs.record import ImportAsked, Run
 from hashmatch.runs.register import new_id
@@ -95,7 +97,7 @@ async def activate_release(call: Call) -> web.Response:
     release = decoded(_RELEASE, await whole(call.request, call.service.settings.limits)).release
     list_id = call.request.match_info["list"]
     try:
-        await in_thread(use_case.activate, call.service.settings.places, list_id, release)
+        await in_thread(on_record.activate, _recorder(call), call.service.settings.places, list_id, release)
     except NoSuchRelease as error:
         detail = "that release of that list is not in the store"
         raise RequestRefused(HTTPStatus.NOT_FOUND, error.code, detail) from None
@@ -106,10 +108,14 @@ async def retire_list(call: Call) -> web.Response:
     """Take a list out of use."""
     list_id = call.request.match_info["list"]
     try:
-        release = await in_thread(use_case.retire, call.service.settings.places, list_id)
+        release = await in_thread(on_record.retire, _recorder(call), call.service.settings.places, list_id)
     except NoActiveList:
         raise RequestRefused(HTTPStatus.CONFLICT, "list.not_active", "no release of that list is active") from None
     return _done(list_id, release, active=False)
+
+
+def _recorder(call: Call) -> Recorder:
+    return Recorder(call.service.recording.trail, call.caller.id, call.caller.role, origin=call.request.remote)
 
 
 def _done(list_id: str, release: str, *, active: bool) -> web.Response:

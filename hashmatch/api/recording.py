@@ -28,6 +28,7 @@ class Recording:
     """Records events without holding the event loop; used by one."""
 
     def __init__(self, trail: Trail) -> None:
+        self.trail = trail
         self._together: Together[Event, None] = Together("audit trail", lambda events: _record(trail, events), _AT_ONCE)
 
     async def record(self, event: Event) -> None:

@@ -96,7 +96,7 @@ class _Parent:
         self._announce = announce
         self._stopping = asyncio.Event()
         self._ready = 0
-        self._supervisor = _supervisor(settings)
+        self._supervisor = _supervisor(settings, trail)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -188,12 +188,20 @@ class _Parent:
             worker.kill()
 
 
-def _supervisor(settings: ServiceSettings) -> Supervisor:
+def _supervisor(settings: ServiceSettings, trail: Trail) -> Supervisor:
     uploads = os.fspath(settings.state / UPLOADS)
     return Supervisor(
         Register(settings.state / RUNS),
-        Places(settings.store, settings.sealing_key, uploads, settings.evidence_roots),
+        Places(
+            settings.store,
+            settings.sealing_key,
+            uploads,
+            settings.evidence_roots,
+            settings.trail_key,
+            settings.checkpoint_copies,
+        ),
         lambda: datetime.now(UTC),
+        trail.record,
         at_once=settings.scans_at_once,
     )
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
+from hashmatch.custody.events import Action, Event, EventOutcome
 from hashmatch.runs.files import ERRORS, Outcome, Status
-from hashmatch.runs.record import Kind, Run, State
+from hashmatch.runs.record import Kind, Run, ScanAsked, State
 
 END: Final = "end"  # the last event of a run, and of each attempt at it
 
@@ -54,6 +55,21 @@ def end_of(run: Run) -> dict[str, object]:
         "counts": run.counts,
         "result": run.result,
     }
+
+
+def event_of(run: Run, status: Status) -> Event:
+    """Return what the audit trail is told of a run whose process could not tell it itself."""
+    asked = run.request
+    return Event(
+        Action.SCAN_END if run.kind is Kind.SCAN else Action.IMPORT,
+        EventOutcome(status.state),
+        run.owner,
+        run.role,
+        case=run.case,
+        subject=asked.exhibit if isinstance(asked, ScanAsked) else f"{asked.list_id} {asked.release}",
+        run=run.id,
+        reason=status.reason,
+    )
 
 
 def _how_it_ended(how: int) -> str:

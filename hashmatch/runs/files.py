@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from hashmatch.config import Settings
 from hashmatch.errors import RunDamaged
 from hashmatch.runs.record import Asked, State
 from hashmatch.store.catalogue import writing
@@ -77,6 +78,19 @@ class Places(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sealing_key: str
     uploads: str
     evidence_roots: tuple[str, ...] = ()
+    trail_key: str | None = None
+    checkpoint_copies: str | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Where the store and its keys are."""
+        return Settings(
+            Path(self.store), Path(self.sealing_key), _optional(self.trail_key), _optional(self.checkpoint_copies)
+        )
+
+
+def _optional(path: str | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from hashmatch.config import Settings
+from hashmatch.custody.recorder import Recorder
 from hashmatch.digests import Algorithm
 from hashmatch.errors import UsageError
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import FORMATS
-from hashmatch.lists import Imported, ImportRequest, import_list
+from hashmatch.lists import Imported, ImportRequest
+from hashmatch.on_record.lists import import_list
 from hashmatch.runs import files
 from hashmatch.runs.events import EventWriter
 from hashmatch.runs.record import ImportAsked, State
@@ -23,17 +24,19 @@ PROGRESS: Final = "progress"
 _EVERY: Final = 1.0  # seconds between two events of progress
 
 
-def carry_out_import(asked: ImportAsked, places: files.Places, events: EventWriter) -> files.Outcome:
+def carry_out_import(
+    recorder: Recorder, asked: ImportAsked, places: files.Places, events: EventWriter
+) -> files.Outcome:
     """Take the list in, tell what happens, and return what came of it; the upload is gone afterwards.
 
     Raises:
         UsageError: what is declared makes no sense.
         ListError, StoreError: what `import_list` raises.
     """
-    settings = Settings(Path(places.store), Path(places.sealing_key))
     try:
         imported = import_list(
-            settings,
+            recorder,
+            places.settings,
             import_request(asked),
             now=datetime.now(UTC),
             processes=len(os.sched_getaffinity(0)),

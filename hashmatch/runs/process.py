@@ -20,6 +20,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from hashmatch.custody.opening import open_trail
+from hashmatch.custody.recorder import Recorder
+from hashmatch.custody.trail import Trail
 from hashmatch.errors import HashmatchError, SourceOutside, UsageError
 from hashmatch.runs import files
 from hashmatch.runs.events import EventWriter
@@ -45,17 +48,25 @@ def main(directory: Path) -> None:
 def _outcome(directory: Path, request: files.Request, start: files.Start, events: EventWriter) -> files.Outcome:
     asked = request.asked
     try:
-        if isinstance(asked, ScanAsked):
-            from hashmatch.runs.scans import carry_out_scan  # a scan does not wait for what only an import needs
+        with open_trail(start.places.settings) as trail:
+            recorder = recorder_of(request, directory.name, trail)
+            if isinstance(asked, ScanAsked):
+                from hashmatch.runs.scans import carry_out_scan  # a scan does not wait for what only an import needs
 
-            return carry_out_scan(directory, asked, start, events)
-        from hashmatch.runs.imports import carry_out_import
+                return carry_out_scan(recorder, directory, asked, start, events)
+            from hashmatch.runs.imports import carry_out_import
 
-        return carry_out_import(asked, start.places, events)
+            return carry_out_import(recorder, asked, start.places, events)
     except HashmatchError as error:
         # What cannot succeed however often it is tried is not offered again.
         hopeless = isinstance(asked, ImportAsked) or isinstance(error, UsageError | SourceOutside)
         return files.Outcome(State.FAILED, str(error), error.code, resumable=not hopeless)
+
+
+def recorder_of(request: files.Request, run_id: str, trail: Trail) -> Recorder:
+    """Return who records what a run does: whoever asked for it."""
+    case = request.asked.case if isinstance(request.asked, ScanAsked) else None
+    return Recorder(trail, request.owner, request.role, case=case, origin=request.origin, run=run_id)
 
 
 def _give_way(supervisor: int) -> None:

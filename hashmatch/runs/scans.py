@@ -11,8 +11,11 @@ from typing import Any, Final
 import orjson
 
 from hashmatch.config import Settings
+from hashmatch.custody.opening import trail_places
+from hashmatch.custody.recorder import Recorder
 from hashmatch.digests import Algorithm
 from hashmatch.errors import UsageError
+from hashmatch.on_record.scans import scan
 from hashmatch.reports.findings import Finding
 from hashmatch.reports.flags import FlagLines
 from hashmatch.reports.header import CaseFields
@@ -21,7 +24,7 @@ from hashmatch.runs.events import EventWriter
 from hashmatch.runs.record import ScanAsked, State
 from hashmatch.runs.roots import source_beneath
 from hashmatch.scan.request import ScanProgress, ScanRequest, ScanSummary
-from hashmatch.scan.run import check_places, scan
+from hashmatch.scan.run import check_places
 from hashmatch.store.opening import open_lists
 
 PROGRESS: Final = "progress"
@@ -29,20 +32,22 @@ FLAG: Final = "flag"
 _EVERY: Final = 1.0  # seconds between two events of progress
 
 
-def carry_out_scan(directory: Path, asked: ScanAsked, start: files.Start, events: EventWriter) -> files.Outcome:
+def carry_out_scan(
+    recorder: Recorder, directory: Path, asked: ScanAsked, start: files.Start, events: EventWriter
+) -> files.Outcome:
     """Scan, tell what happens, and return what came of it.
 
     Raises:
-        HashmatchError: what `scan.run.scan` and `open_lists` raise; `SourceOutside`.
+        HashmatchError: what `on_record.scans.scan` and `open_lists` raise; `SourceOutside`.
     """
-    settings = Settings(Path(start.places.store), Path(start.places.sealing_key))
+    settings = start.places.settings
     request = scan_request(asked, settings, start.places, directory / files.REPORT)
     check_places(request)
     if start.attempt > 1:
         shutil.rmtree(request.output, ignore_errors=True)
     with open_lists(settings) as snapshot:
         telling = _Telling(events, FlagLines(snapshot.lists))
-        summary = scan(request, snapshot, _now(), _now, progress=telling.progress, flagged=telling.flag)
+        summary = scan(recorder, request, snapshot, _now(), _now, progress=telling.progress, flagged=telling.flag)
     return _outcome(summary)
 
 
@@ -64,7 +69,7 @@ def scan_request(asked: ScanAsked, settings: Settings, places: files.Places, out
         max_file_size=asked.max_file_size,
         first=asked.first,
         skip_by_size=asked.skip_by_size,
-        kept_outside=(settings.store, settings.sealing_key),
+        kept_outside=(settings.store, settings.sealing_key, *trail_places(settings)),
     )
 
 

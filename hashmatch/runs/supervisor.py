@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from hashmatch.errors import RunDamaged, RunError, StoreUnwritable
+from hashmatch.custody.events import Event
+from hashmatch.errors import AuditError, RunDamaged, RunError, StoreUnwritable
 from hashmatch.runs import files
 from hashmatch.runs.child import Child, outlived
-from hashmatch.runs.endings import END, end_of, ending
+from hashmatch.runs.endings import END, end_of, ending, event_of
 from hashmatch.runs.events import EventWriter
 from hashmatch.runs.imports import remove_upload
 from hashmatch.runs.record import UNDER_WAY, ImportAsked, Kind, Run, State
@@ -39,6 +40,7 @@ class Supervisor:
         register: Register,
         places: files.Places,
         clock: Callable[[], datetime],
+        record: Callable[[Event], None],
         *,
         at_once: int = 1,
         patience: float = PATIENCE,
@@ -49,12 +51,14 @@ class Supervisor:
             register: whose runs are supervised.
             places: for the processes it starts.
             clock: asked when a run starts and when it ends.
+            record: puts an event in the audit trail; raises AuditError.
             at_once: how many scans run side by side; beside them, one import.
             patience: seconds that a process may take to end when it is told to.
         """
         self._register = register
         self._places = places
         self._clock = clock
+        self._record = record
         # Two imports cannot both change the store; the second would be refused.
         self._room = {Kind.SCAN: at_once, Kind.IMPORT: 1}
         self._patience = patience
@@ -192,7 +196,7 @@ class Supervisor:
                 return
             try:
                 self._write_ending(run, how)
-            except StoreUnwritable as error:
+            except (StoreUnwritable, AuditError) as error:
                 _log.error("a run's end cannot be written", extra={"fields": {"run": run_id, "reason": str(error)}})
                 if self._stopping:
                     return
@@ -204,7 +208,10 @@ class Supervisor:
         directory = self._register.directory(run.id)
         if isinstance(run.request, ImportAsked):
             remove_upload(run.request, self._places)
-        status = ending(run, _last_word(directory), how, self._clock(), stopping=self._stopping)
+        said = _last_word(directory)
+        status = ending(run, said, how, self._clock(), stopping=self._stopping)
+        if said is None:
+            self._record(event_of(run, status))
         files.write(directory / files.STATE, status)
         try:
             with EventWriter(directory / files.EVENTS) as events:

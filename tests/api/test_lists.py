@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 
 from hashmatch.access.roles import Role
@@ -89,6 +90,20 @@ async def test_a_release_is_activated_and_retired(service: Running, custodian: C
     assert (missed(service.settings, first), missed(service.settings, second)) == (5, 0)
     assert await custodian.ask("POST", "/v1/lists/two/retire") == {"list": "two", "release": "2", "active": False}
     assert missed(service.settings, second) == 5
+    recorded = map(orjson.loads, (service.settings.store / "audit" / "trail.jsonl").read_bytes().splitlines())
+    ours = [event for event in recorded if event.get("subject", "").startswith("two")]
+    assert {event["actor"] for event in ours} == {run["owner"]}
+    assert [(event["action"], event["outcome"], event["subject"]) for event in ours] == [
+        ("import", "begun", "two 1"),
+        ("import", "done", "two 1"),
+        ("activation", "done", "two 1"),
+        ("import", "begun", "two 2"),
+        ("import", "done", "two 2"),
+        ("activation", "begun", "two 2"),
+        ("activation", "done", "two 2"),
+        ("retirement", "begun", "two"),
+        ("retirement", "done", "two 2"),
+    ]
     assert (await custodian.ask("POST", "/v1/lists/two/retire", status=409))["code"] == "list.not_active"
     answer = await custodian.ask("POST", "/v1/lists/two/activate", {"release": "3"}, status=404)
     assert answer["code"] == "list.no_such_release"

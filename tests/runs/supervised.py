@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import orjson
 
 from hashmatch.config import Settings
+from hashmatch.custody.events import Event as TrailEvent
+from hashmatch.custody.opening import open_trail
 from hashmatch.runs import files
 from hashmatch.runs.events import Event, EventReader
 from hashmatch.runs.locks import holder
@@ -42,6 +44,22 @@ class Lab:
     def places(self) -> files.Places:
         store, key = str(self.settings.store), str(self.settings.sealing_key)
         return files.Places(store, key, str(self.uploads), (str(self.evidence),))
+
+    @property
+    def record(self) -> Callable[[TrailEvent], None]:
+        """Return what puts an event in the lab's audit trail."""
+
+        def put(event: TrailEvent) -> None:
+            with open_trail(self.settings) as trail:
+                trail.record(event)
+
+        return put
+
+    def recorded(self, run: Run) -> list[tuple[str, str]]:
+        """Return (action, outcome) of the events of a run, in order."""
+        lines = (self.settings.store / "audit" / "trail.jsonl").read_bytes().splitlines()
+        events = [orjson.loads(line) for line in lines]
+        return [(event["action"], event["outcome"]) for event in events if event.get("run") == run.id]
 
     @property
     def register(self) -> Register:
@@ -84,7 +102,7 @@ class Lab:
     @asynccontextmanager
     async def supervised(self, *, at_once: int = 2, patience: float = 30) -> AsyncIterator[Supervisor]:
         """Supervise, and stop at the end as a service that is told to stop does."""
-        supervisor = Supervisor(self.register, self.places, now, at_once=at_once, patience=patience)
+        supervisor = Supervisor(self.register, self.places, now, self.record, at_once=at_once, patience=patience)
         task = asyncio.create_task(supervisor.run())
         try:
             yield supervisor

@@ -46,6 +46,7 @@ async def test_a_scan(lab: Lab) -> None:
     assert run.result["result_digest"] == lab.report(run)["result_digest"]
     assert lab.report(run)["case"] == "24-001"
     assert last_event(lab, run)["state"] == "complete"
+    assert lab.recorded(run) == [("scan_start", "begun"), ("scan_end", "complete")]
     assert {event.event for event in lab.events(run)[:-1]} == {"progress", "flag"}
     flags = [bytes(event.data) + b"\n" for event in lab.events(run) if event.event == "flag"]
     assert flags == [(lab.register.directory(run.id) / files.REPORT / "flags.jsonl").read_bytes()]
@@ -72,6 +73,7 @@ async def test_a_scan_that_dies(lab: Lab, number: signal.Signals) -> None:
         assert (ended.state, ended.resumable) == (State.FAILED, True)
         assert number.name in (ended.reason or "")
         assert last_event(lab, ended)["reason"] == ended.reason
+        assert lab.recorded(dying) == [("scan_start", "begun"), ("scan_end", "failed")]
         assert lab.register.get(other.id).state is State.RUNNING
         assert await lab.reading(other)
         third = await lab.ended(lab.scan("third"))
@@ -115,6 +117,8 @@ async def test_cancelling(lab: Lab) -> None:
             with pytest.raises(RunNotPossible):
                 lab.register.cancel(run.id)
     assert lab.register.get(queued.id).attempts == 0
+    assert lab.recorded(queued) == [("scan_end", "cancelled")]
+    assert lab.recorded(running) == [("scan_start", "begun"), ("scan_end", "interrupted")]
     assert lab.report(running)["status"] == "interrupted"
     assert lab.register.asked() == []
 
@@ -241,6 +245,7 @@ async def test_an_import(lab: Lab) -> None:
     assert (ended.state, ended.counts["entries"], ended.result["replaced"]) == (State.COMPLETE, 100, None)
     assert list(lab.uploads.iterdir()) == []
     assert missed(lab.settings, listed) == 0
+    assert lab.recorded(run) == [("import", "begun"), ("import", "done"), ("activation", "done")]
     assert last_event(lab, ended)["state"] == "complete"
 
 
@@ -304,6 +309,7 @@ async def test_an_import_that_does_not_end(lab: Lab, how: str) -> None:
     assert not ended.resumable
     assert list(lab.uploads.iterdir()) == []
     assert missed(lab.settings, many[:50]) == (0 if how == "queued" else 50)
+    assert lab.recorded(run)[-1] == ("import", ended.state)
 
 
 def gone(process: int) -> bool:
@@ -321,7 +327,9 @@ def start_service(lab: Lab) -> subprocess.Popen[bytes]:
         "from hashmatch.runs.files import Places; from hashmatch.runs.register import Register;"
         "from hashmatch.runs.supervisor import Supervisor;"
         "places = msgspec.json.decode(sys.argv[2], type=Places);"
-        "supervisor = Supervisor(Register(Path(sys.argv[1])), places, lambda: datetime.now(UTC));"
+        "from hashmatch.custody.opening import open_trail;"
+        "record = open_trail(places.settings).record;"
+        "supervisor = Supervisor(Register(Path(sys.argv[1])), places, lambda: datetime.now(UTC), record);"
         "asyncio.run(supervisor.run())"
     )
     runs = lab.root / "service" / "runs"
