@@ -6,12 +6,19 @@ it elsewhere, and gives one result for each name. It never raises for what a fil
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from hashmatch.digests import Algorithm
 from hashmatch.outcomes import FailureReason
+
+_TIMES: Final = struct.Struct("=QQ")
+STAMP_BYTES: Final = _TIMES.size
+NO_STAMP: Final = bytes(STAMP_BYTES)
+_MODULUS: Final = 1 << 64  # times centuries away are still told from others
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class FileResult(NamedTuple):
         atime_risked: O_NOATIME was refused, so only a read-only mount kept the access time.
         allocated: bytes of storage the file takes (`st_blocks` * 512).
         unlisted_size: the file was opened and not read, because its size is none of `ReadRules.sizes`.
+        stamp: `file_stamp` of it, the same before and after reading; zeros where it could not be learnt.
     """
 
     name: bytes
@@ -70,6 +78,18 @@ class FileResult(NamedTuple):
     atime_risked: bool
     allocated: int
     unlisted_size: bool = False
+    stamp: bytes = NO_STAMP
+
+
+def file_stamp(status: os.stat_result) -> bytes:
+    """Return when a file's content and its status last changed: `st_mtime` and `st_ctime`."""
+    return _TIMES.pack(status.st_mtime_ns % _MODULUS, status.st_ctime_ns % _MODULUS)
+
+
+def stamped_times(stamp: bytes) -> tuple[int, int]:
+    """Return both times of a stamp in nanoseconds since 1970, modulo 2^64."""
+    changed, status_changed = _TIMES.unpack(stamp)
+    return changed, status_changed
 
 
 class Engine(Protocol):

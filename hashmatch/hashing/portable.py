@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from hashmatch.digests import Algorithm
 from hashmatch.hashing import openssl
-from hashmatch.hashing.engine import FileResult, ReadRules
+from hashmatch.hashing.engine import FileResult, ReadRules, file_stamp
 from hashmatch.hashing.failures import is_ours, open_failure
 from hashmatch.outcomes import FailureReason
 
@@ -76,6 +76,7 @@ class PortableEngine:
             atime_risked,
             before.st_blocks * 512,
             content.unlisted_size,
+            file_stamp(before),
         )
 
     def _read(self, descriptor: int, before: os.stat_result, rules: ReadRules) -> _Content:

@@ -1,7 +1,7 @@
 /* Results as Python gets them: hashmatch.hashing.engine.FileResult. */
 #include "files.h"
 
-enum { FIELDS = 13 };
+enum { FIELDS = 14 };
 
 static PyObject *digests_of(struct outcome *outcome, unsigned algorithms)
 {
@@ -43,6 +43,7 @@ static PyObject *result_of(const Engine *self, struct file *file)
         PyBool_FromLong(outcome->atime_risked),
         PyLong_FromUnsignedLongLong(outcome->allocated),
         PyBool_FromLong(outcome->unlisted_size),
+        PyBytes_FromStringAndSize((const char *)outcome->times, sizeof outcome->times),
     };
     bool whole = true;
     PyObject *result;

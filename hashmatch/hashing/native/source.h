@@ -39,6 +39,7 @@ struct outcome {
     bool has_offset;
     bool deferred, atime_risked, unlisted_size;
     uint64_t offset, size, inode, device, bytes_read, allocated;
+    uint64_t times[2];  /* of the last change of content and of status: see file_stamp in hashmatch/hashing/engine.py */
     uint8_t digests[3][32];
 };
 
