@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hashmatch.bench.corpora import SMALL
@@ -134,11 +133,11 @@ def _run(tree: Path, output: Path, copies: int, snapshot: MadeUpSnapshot) -> Non
     with _timed(seconds, "walk"):
         walked = sum(1 for _ in walk(root))
     assert walked == len(found)
-    with Journal(output, {}) as journal:
+    with Journal.begin(output, {}) as journal:
         ledger = Ledger(journal, snapshot, snapshot.algorithms)
         with _timed(seconds, "walk and enter"), Later(output) as later, HardLinks(output) as links:
             for copy in range(copies):
-                examination = Examination(source, ledger, later, links, pool, _never, _now, _silent)
+                examination = Examination(source, ledger, later, links, pool, _never, _silent)
                 examination.run(walk(root) if copies == 1 else _moved(found, b"copy %d/" % copy))
         with _timed(seconds, "report"):
             write_findings(
@@ -162,10 +161,6 @@ def _moved(found: Sequence[Files | Entry], place: bytes) -> Iterator[Files | Ent
 
 def _never() -> bool:
     return False
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _silent(_: ScanProgress) -> None:

@@ -34,7 +34,8 @@
     │   └── AccessDamaged           the files of tokens or budgets are not what was written, or open to others
     ├── SourceUnusable              the evidence source is absent, a file, or writable
     │   └── SourceOutside           it does not lie beneath an evidence root of the service
-    └── OutputUnusable              the report cannot be written where it was asked for
+    ├── OutputUnusable              the report cannot be written where it was asked for
+    └── ResumeRefused               a scan cannot be gone on with; nothing was changed
 
 A message says where, what was expected and what was found, and never holds a digest. No class
 prints or exits: `hashmatch.cli` alone maps them to exit codes.
@@ -208,3 +209,7 @@ class SourceOutside(SourceUnusable):
 
 class OutputUnusable(HashmatchError):
     code = "output.unusable"
+
+
+class ResumeRefused(HashmatchError):
+    code = "scan.not_resumable"

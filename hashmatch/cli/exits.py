@@ -26,6 +26,7 @@ _CODES: Final[dict[type[errors.HashmatchError], int]] = {
     errors.SigningKeyError: 16,
     errors.StoreUnwritable: 17,
     errors.OutputUnusable: 18,
+    errors.ResumeRefused: 19,
     errors.AccessDamaged: 19,
     errors.NoSuchToken: USAGE,
     errors.ListFormatError: 20,

@@ -41,7 +41,7 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 
 @click.command()
 @click.argument("source", type=_PLACE)
-@click.option("--output", required=True, type=_PLACE, help="A new or empty directory.")
+@click.option("--output", required=True, type=_PLACE, help="A new or empty directory; with --resume that of the scan.")
 @click.option("--case", help="The case's number.")
 @click.option("--exhibit", help="The exhibit's number.")
 @click.option("--examiner", help="Who examines.")
@@ -53,6 +53,7 @@ def _algorithms(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--cross-mounts", is_flag=True, help="Go into file systems that are mounted inside SOURCE.")
 @click.option("--max-file-size", type=click.IntRange(0), metavar="BYTES", help="Do not read larger files [no limit].")
 @click.option("--first", multiple=True, metavar="PATTERN", help="Read these places or names before all else.")
+@click.option("--resume", is_flag=True, help="Go on with a scan that was interrupted, or ended with its process.")
 @click.option("--skip-by-size", is_flag=True, help="Do not read files of a size that no entry of any list has.")
 @json_option
 @click.pass_obj
@@ -72,6 +73,7 @@ def scan(
     max_file_size: int | None,
     first: tuple[str, ...],
     skip_by_size: bool,
+    resume: bool,
     as_json: bool,
 ) -> int:
     """Hash every file beneath SOURCE once and flag those that are on an active list.
@@ -91,6 +93,7 @@ def scan(
         max_file_size=max_file_size,
         first=first,
         skip_by_size=skip_by_size,
+        resume=resume,
         kept_outside=(settings.store, settings.sealing_key, *trail_places(settings)),
     )
     started = datetime.now(UTC)

@@ -27,6 +27,24 @@ class CaseFields:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumedAt:
+    """When a scan was gone on with, by whom, with which engine, and how much of the journal's end was not whole."""
+
+    at: datetime
+    examiner: str | None
+    engine: str
+    journal_bytes_cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """How often a scan was gone on with; `entries`: that had been examined before, and were not read again."""
+
+    times: tuple[ResumedAt, ...]
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScanHeader:
     """What is known of a scan beside its findings.
 
@@ -34,13 +52,14 @@ class ScanHeader:
         source: what was found out about the evidence source, by name.
         source_warnings: what a reader must know of it, in sentences.
         snapshot_id: of the pinned lists.
-        engine: description of the hashing engine.
+        engine: description of the hashing engine; of all that were used, where the scan was resumed.
         started, ended: with their time zone.
         status: `complete`, `incomplete` or `interrupted`.
         not_reached: names that an interrupted scan had listed and did not come to read.
         first_flag_seconds: from the start until a match was first found; None where none was.
         options: what was asked for, by the name of the option.
         limits: what this scan cannot tell beside what no scan can, in sentences.
+        resumed: how it was gone on with; None for a scan in one part.
     """
 
     case: CaseFields
@@ -55,6 +74,7 @@ class ScanHeader:
     first_flag_seconds: float | None
     options: Mapping[str, object]
     limits: tuple[str, ...] = ()
+    resumed: Resumed | None = None
 
 
 def tool_versions(engine: str) -> dict[str, str]:

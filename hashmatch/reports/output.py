@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
 from hashmatch.errors import OutputUnusable, UsageError
 
+DRAFT: Final = ".new"  # ends the name of a file that is not whole yet
 _BUFFER: Final = 256 << 10  # bytes of lines gathered before a write
 
 
@@ -100,14 +101,30 @@ def write_last(directory: Path, name: str, content: bytes) -> None:
     Raises:
         OutputUnusable: the disk refuses; the file is then absent.
     """
-    draft = directory / f"{name}.new"
+    draft = directory / f"{name}{DRAFT}"
     with ReportFile(directory, draft.name) as file:
         file.write(content)
         file.finish()
     with writing(directory / name):
         draft.rename(directory / name)
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(directory)
+
+
+def remove(directory: Path, names: Iterable[str]) -> None:
+    """Remove files, those that are there, so that none of them comes back when the power fails.
+
+    Raises:
+        OutputUnusable: the disk refuses.
+    """
+    with writing(directory):
+        for name in names:
+            (directory / name).unlink(missing_ok=True)
+        _sync(directory)
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

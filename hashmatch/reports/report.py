@@ -13,7 +13,7 @@ from hashmatch.reports import excluded, flags, flags_csv, not_examined, summary
 from hashmatch.reports.counts import FindingCounts, ReadingCounts
 from hashmatch.reports.findings import Finding, FlagNames, NoMatches, PinnedList
 from hashmatch.reports.header import ScanHeader
-from hashmatch.reports.output import ReportFile, write_last
+from hashmatch.reports.output import DRAFT, ReportFile, remove, write_last
 from hashmatch.reports.result_digest import ResultDigest
 
 FILES: Final = (flags.NAME, flags_csv.NAME, not_examined.NAME, excluded.NAME)
@@ -64,6 +64,16 @@ def write_findings(
         for file in files:
             file.finish()
     return Listed(counts, digest.hexdigest())
+
+
+def take_back(directory: Path) -> None:
+    """Remove a report that an earlier part of a scan has left, whole or not: first what makes it whole.
+
+    Raises:
+        OutputUnusable: the disk refuses.
+    """
+    remove(directory, (summary.NAME,))
+    remove(directory, (*FILES, f"{summary.NAME}{DRAFT}"))
 
 
 def write_summary(

@@ -14,7 +14,7 @@ are facts of one mount, and a second mount of the same image may number them dif
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -29,7 +29,8 @@ _BATCH: Final = 1000  # lines hashed together: a call for each would cost more t
 _KINDS: Final = {False: b"entry", True: b"stream"}
 # A path holds no NUL, so where one stands, what became of the file follows.
 _SAY_NO_MATCH: Final = tuple(b"\0%b no_match - " % kind for kind in _KINDS.values())
-_NO_MATCH_FORMS: Final = {is_stream: b"%%b%%b\0%b no_match - %%d -\n" % kind for is_stream, kind in _KINDS.items()}
+# The lines of files that match nothing: put in the path and the size.
+NO_MATCH_FORMS: Final = {is_stream: b"%%b\0%b no_match - %%d -\n" % kind for is_stream, kind in _KINDS.items()}
 
 
 class ResultDigest:
@@ -45,7 +46,7 @@ class ResultDigest:
         self._take((line(finding, flags),))
 
     def add_no_matches(self, lines: Sequence[bytes]) -> None:
-        """Take lines of `no_match_lines`. Should one say something else, there is an error by the end."""
+        """Take lines of `NO_MATCH_FORMS`. Should one say something else, there is an error by the end."""
         self._no_matches += len(lines)
         self._take(lines)
 
@@ -82,12 +83,6 @@ def line(finding: Finding, flags: tuple[Flag, ...]) -> bytes:
 @lru_cache(REMEMBERED)
 def _written(flags: tuple[Flag, ...]) -> bytes:
     return orjson.dumps([tuple(flag) for flag in sorted(flags, key=_order)])
-
-
-def no_match_lines(prefix: bytes, files: Iterable[tuple[bytes, int]], *, is_stream: bool) -> list[bytes]:
-    """Return the lines of files that match nothing, given as the rest of the path behind `prefix`, and the size."""
-    form = _NO_MATCH_FORMS[is_stream]
-    return [form % (prefix, name, size) for name, size in files]
 
 
 def _order(flag: Flag) -> tuple[str, ...]:

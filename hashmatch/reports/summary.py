@@ -12,7 +12,7 @@ import orjson
 from hashmatch.outcomes import Outcome, Strength
 from hashmatch.reports.counts import FindingCounts, ReadingCounts
 from hashmatch.reports.findings import PinnedList
-from hashmatch.reports.header import ScanHeader, tool_versions
+from hashmatch.reports.header import Resumed, ScanHeader, tool_versions
 from hashmatch.reports.names import shown_text
 
 NAME: Final = "report.json"
@@ -47,6 +47,7 @@ def summary(
         "snapshot": {"id": header.snapshot_id, "lists": [_list(each) for each in lists]},
         "started": _utc(header.started),
         "ended": _utc(header.ended),
+        "resumed": None if header.resumed is None else _resumed(header.resumed),
         "first_flag_seconds": header.first_flag_seconds,
         "options": dict(header.options),
         "tools": tool_versions(header.engine),
@@ -90,8 +91,12 @@ def _warnings(
         if each.signature == "unsigned"
     ]
     warnings += header.source_warnings
+    if header.resumed:
+        warnings.append(_was_resumed(header.resumed))
     if header.status == "interrupted":
-        warnings.append("The scan was interrupted: what it had not come to is in none of these files.")
+        warnings.append(
+            "The scan was interrupted: what it had not come to is in none of these files. It can be resumed."
+        )
     if findings.outcomes[Outcome.NOT_EXAMINED]:
         warnings.append("Not everything could be examined: see not_examined.jsonl.")
     if findings.strengths[Strength.CONFLICT]:
@@ -99,6 +104,19 @@ def _warnings(
     if reading.atime_risked:
         warnings.append("For some files O_NOATIME was refused: only a read-only mount keeps their access times.")
     return warnings
+
+
+def _resumed(resumed: Resumed) -> dict[str, object]:
+    times = [{**dataclasses.asdict(each), "at": _utc(each.at)} for each in resumed.times]
+    return {"times": len(times), "entries_from_earlier_parts": resumed.entries, "parts": times}
+
+
+def _was_resumed(resumed: Resumed) -> str:
+    times = len(resumed.times)
+    return (
+        f"The scan was resumed {'once' if times == 1 else f'{times} times'}: {resumed.entries} entries were "
+        "examined before that, and were still what they had been."
+    )
 
 
 def _list(pinned: PinnedList) -> dict[str, object]:

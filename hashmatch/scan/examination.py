@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hashmatch.errors import HashmatchError
 from hashmatch.evidence.source import SourceFacts
@@ -18,6 +17,9 @@ from hashmatch.scan.ledger import Ledger
 from hashmatch.scan.links import HardLinks
 from hashmatch.scan.pools import Pool
 from hashmatch.scan.request import Progress, ScanProgress
+
+if TYPE_CHECKING:
+    from hashmatch.scan.resuming import Resumption
 
 _EVERY: Final = 0.1  # seconds between two words of progress
 
@@ -33,8 +35,8 @@ class Examination:
         links: HardLinks,
         pool: Pool,
         stopped: Callable[[], bool],
-        clock: Callable[[], datetime],
         progress: Progress,
+        resumption: Resumption | None = None,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -42,11 +44,10 @@ class Examination:
         self._links = links
         self._pool = pool
         self._stopped = stopped
-        self._clock = clock
         self._progress = progress
+        self._resumption = resumption
         self._walked = False
         self._said = 0.0
-        self.first_flag: datetime | None = None
 
     def run(self, walk: Iterator[Files | Entry]) -> bool:
         """Examine everything the walk gives; return whether it was stopped before the end.
@@ -76,24 +77,30 @@ class Examination:
 
     def _batches(self, walk: Iterator[Files | Entry]) -> Iterator[Batch]:
         """Yield the files of the walk for reading; what it has settled by itself is entered in passing."""
-        for found in walk:
+        listed = self._counted(walk)
+        for found in self._resumption.rest(listed) if self._resumption else listed:
             if self._stopped():
                 return
             if isinstance(found, Entry):
                 self._ledger.enter_entry(found)
-                continue
-            self._ledger.listed += len(found.names)
-            if found.later:
-                self._later.put_off(found)
+            elif found and not found.later:
+                yield _batch(found)
+            else:
+                if found:
+                    self._later.put_off(found)
                 if self._say():
                     yield NOTHING_YET
-            else:
-                yield _batch(found)
         self._walked = True
         for found in self._later.files():
             if self._stopped():
                 return
             yield _batch(found)
+
+    def _counted(self, walk: Iterator[Files | Entry]) -> Iterator[Files | Entry]:
+        for found in walk:
+            if isinstance(found, Files):
+                self._ledger.listed += len(found.names)
+            yield found
 
     def _enter(self, batch: Batch, results: list[FileResult]) -> None:
         prefix = batch.directory + b"/" if batch.directory else b""
@@ -111,8 +118,6 @@ class Examination:
 
     def _say(self, *, now: bool = False) -> bool:
         """Report progress, unless that was done a moment ago; tell whether it was."""
-        if self.first_flag is None and self._ledger.matches:
-            self.first_flag = self._clock()
         clock = time.monotonic()
         if now or clock - self._said >= _EVERY:
             self._said = clock
@@ -120,12 +125,13 @@ class Examination:
             self._progress(
                 ScanProgress(
                     self._ledger.files,
-                    max(self._ledger.bytes_read, self._pool.bytes_read),
+                    max(self._ledger.bytes_read, self._ledger.bytes_carried + self._pool.bytes_read),
                     self._ledger.matches,
                     self._ledger.listed,
                     self._walked,
                     self._source.used_inodes if whole else 0,
                     self._source.used_bytes if whole else 0,
+                    self._ledger.bytes_carried,
                 )
             )
             return True

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from hashmatch.evidence.tree import Files
+from hashmatch.scan.frames import Frames
 from hashmatch.scan.sorting import SortedRuns
 
 _HEAD: Final = struct.Struct(">Q?")  # number of the batch; streams
 
 
 class Later:
-    """Batches that were put off, in a file of the output directory that goes with this context."""
+    """Batches that were put off, in a scratch file in the output directory; a context."""
 
     def __init__(self, directory: Path) -> None:
         """Begin with none.
@@ -27,7 +28,7 @@ class Later:
         Raises:
             OutputUnusable: the output directory refuses.
         """
-        self._batches = SortedRuns(directory / "later.names")
+        self._batches = SortedRuns(Frames.scratch(directory / "later.names"))
 
     def put_off(self, files: Files) -> None:
         """Take a batch.
@@ -53,4 +54,4 @@ class Later:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._batches.remove()
+        self._batches.close()

@@ -20,9 +20,11 @@ from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
 from hashmatch.reports.counts import ReadingCounts
 from hashmatch.reports.findings import Finding
 from hashmatch.scan.journal import Journal
+from hashmatch.scan.reading import BY_SIZE, PLAIN, by_mark, counted, reading_of
+from hashmatch.scan.records import decode, encode, encode_no_matches, reading_in
 from hashmatch.scan.request import PinnedSnapshot
 
-_NAME_AND_SIZE: Final = attrgetter("name", "size")
+_NO_MATCH: Final = attrgetter("name", "size", "stamp")
 _BYTES_READ: Final = attrgetter("bytes_read")
 _ATIME_RISKED: Final = attrgetter("atime_risked")
 
@@ -47,8 +49,10 @@ class Ledger:
         self.algorithms = algorithms
         self.listed = 0
         self.files = 0
+        self.carried = 0
         self.matches = 0
-        self.bytes_read = 0
+        self.bytes_carried = 0
+        self._bytes_read = 0
         self.hard_links = 0
         self.alternate_streams = 0
         self.no_match_by_size = 0
@@ -61,20 +65,24 @@ class Ledger:
         """Entries that were listed and have no finding yet."""
         return self.listed - len(self._journal)
 
+    @property
+    def bytes_read(self) -> int:
+        """Content bytes that were read, by earlier parts of the scan too."""
+        return self._bytes_read + self.bytes_carried
+
     def enter_entry(self, entry: Entry) -> None:
         """Enter what the walk has settled by itself."""
         self.listed += 1
         is_stream = entry.path.endswith(STREAMS_UNLISTED) and entry.reason is FailureReason.STREAMS_UNREADABLE
-        self._journal.add(
-            Finding(entry.path, is_stream, entry.outcome, entry.reason, entry.errno, None, 0, entry.inode)
-        )
+        finding = Finding(entry.path, is_stream, entry.outcome, entry.reason, entry.errno, None, 0, entry.inode)
+        self._journal.settle(encode(finding))
 
-    def enter(self, finding: Finding) -> None:
+    def enter(self, finding: Finding, reading: bytes) -> None:
         """Enter the finding of a file or stream."""
         if finding.outcome is Outcome.MATCH:
             self.matches += 1
             self._flagged(finding)
-        self._journal.add(finding)
+        self._journal.add(finding, reading)
         self.files += 1
         self.alternate_streams += finding.is_stream
 
@@ -87,21 +95,46 @@ class Ledger:
         Raises:
             AssertionError: the engine gave other digests than it was asked for.
         """
-        self._count_reading(results)
+        plain = self._count_reading(results)
         unlisted: list[FileResult] = []
         read: list[FileResult] = []
         for result in results:
             if result.failure is not None or not result.size:
-                self.enter(_without_content(prefix + result.name, result, is_stream=is_stream))
+                found = _without_content(prefix + result.name, result, is_stream=is_stream)
+                self.enter(found, reading_of(result))
             elif result.unlisted_size:
                 unlisted.append(result)
             else:
                 read.append(result)
         self._count_unlisted(unlisted)
-        no_matches = unlisted + self._look_up(prefix, read, is_stream=is_stream)
-        self._journal.add_no_matches(prefix, map(_NAME_AND_SIZE, no_matches), is_stream=is_stream)
-        self.files += len(no_matches)
-        self.alternate_streams += is_stream * len(no_matches)
+        self._enter_no_matches(prefix, unlisted, BY_SIZE if plain else None, is_stream=is_stream)
+        absent = self._look_up(prefix, read, is_stream=is_stream)
+        self._enter_no_matches(prefix, absent, PLAIN if plain else None, is_stream=is_stream)
+
+    def carry(self, record: bytes, *, another_name: bool = False, told: bool = True) -> None:
+        """Enter what an earlier part of the scan found, and count it as if it had been found now.
+
+        Args:
+            record: in the form of the journal.
+            another_name: a link: the content was counted with the first name of its file.
+            told: the match was given to `flagged` by an earlier part.
+        """
+        finding = decode(record)
+        reading = counted(reading_in(record))
+        if finding.outcome is Outcome.MATCH:
+            self.matches += 1
+            if not told:
+                self._flagged(finding)
+        self._journal.settle(record)
+        self.files += 1
+        self.carried += 1
+        self.alternate_streams += finding.is_stream
+        self.no_match_by_size += reading.by_size
+        if not another_name:
+            self._atime_risked += reading.atime_risked
+            self._sparse += reading.sparse
+            self._bytes_not_read += reading.by_size * finding.size
+            self.bytes_carried += (not reading.by_size) * finding.size
 
     def judge(self, path: bytes, result: FileResult, *, is_stream: bool) -> Finding:
         """Decide what became of content that was read, or was meant to be, and count the reading."""
@@ -124,14 +157,28 @@ class Ledger:
             self._bytes_not_read,
         )
 
-    def _count_reading(self, results: Sequence[FileResult]) -> None:
-        self.bytes_read += sum(map(_BYTES_READ, results))
-        self._atime_risked += sum(map(_ATIME_RISKED, results))
-        self._sparse += sum([result.allocated < result.size for result in results])
+    def _count_reading(self, results: Sequence[FileResult]) -> bool:
+        """Count what was read; tell whether nothing of how that was done needs a mark."""
+        atime_risked = sum(map(_ATIME_RISKED, results))
+        sparse = sum([result.allocated < result.size for result in results])
+        self._bytes_read += sum(map(_BYTES_READ, results))
+        self._atime_risked += atime_risked
+        self._sparse += sparse
+        return not (atime_risked or sparse)
 
     def _count_unlisted(self, results: Sequence[FileResult]) -> None:
         self.no_match_by_size += len(results)
         self._bytes_not_read += sum([result.size for result in results])
+
+    def _enter_no_matches(
+        self, prefix: bytes, results: list[FileResult], mark: bytes | None, *, is_stream: bool
+    ) -> None:
+        """Enter files that match nothing, together; `mark` is that of all their readings, None where they differ."""
+        for one_mark, alike in by_mark(results).items() if mark is None else ((mark, results),):
+            files = map(_NO_MATCH, alike)
+            self._journal.extend(encode_no_matches(prefix, files, one_mark, is_stream=is_stream))
+        self.files += len(results)
+        self.alternate_streams += is_stream * len(results)
 
     def _look_up(self, prefix: bytes, results: list[FileResult], *, is_stream: bool) -> list[FileResult]:
         """Enter the files that may be listed, or cannot be looked up; return the others, which match nothing."""
@@ -142,11 +189,12 @@ class Ledger:
             positions = set(self._known.candidates(self.algorithms, digests))
         except StoreError:
             for result in results:
-                self.enter(_failed(prefix + result.name, result, FailureReason.LOOKUP_FAILED, is_stream=is_stream))
+                failed = _failed(prefix + result.name, result, FailureReason.LOOKUP_FAILED, is_stream=is_stream)
+                self.enter(failed, reading_of(result))
             return []
         for position in positions:
             result = results[position]
-            self.enter(self._decide(prefix + result.name, result, is_stream=is_stream))
+            self.enter(self._decide(prefix + result.name, result, is_stream=is_stream), reading_of(result))
         return [result for n, result in enumerate(results) if n not in positions] if positions else results
 
     def _decide(self, path: bytes, result: FileResult, *, is_stream: bool) -> Finding:

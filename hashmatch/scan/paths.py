@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from hashmatch.outcomes import FailureReason, Outcome
 from hashmatch.reports.findings import Finding, NoMatches
-from hashmatch.scan.records import decode
+from hashmatch.scan.records import decode_line
 
 
 def one_entry_a_path(findings: Iterable[Finding | NoMatches]) -> Iterator[Finding | NoMatches]:
@@ -35,7 +35,7 @@ def one_entry_a_path(findings: Iterable[Finding | NoMatches]) -> Iterator[Findin
 
 def _one_by_one(no_matches: NoMatches, paths: list[bytes], last: bytes) -> Iterator[Finding | NoMatches]:
     for line, path in zip(no_matches.lines, paths, strict=True):
-        yield _repeated(decode(line)) if path == last else NoMatches([line])
+        yield _repeated(decode_line(line)) if path == last else NoMatches([line])
         last = path
 
 

@@ -66,7 +66,7 @@ class ScanRequest:
 
     Attributes:
         source: the directory the evidence is mounted on.
-        output: a new or empty directory.
+        output: a new or empty directory; that of the scan to go on with, to `resume`.
         digests: algorithms to compute; None for all that the pinned lists can use.
         workers: how many threads or processes read; None for as many as fit the device (`scan.readers`).
         engine: which one hashes.
@@ -75,6 +75,7 @@ class ScanRequest:
         max_file_size: bytes; larger files are not read, and the report says which; None for no limit.
         first: patterns of what is read before all else (`evidence.likely`), and names of ready sets.
         skip_by_size: do not read files of a size that no entry of any pinned list has.
+        resume: go on with a scan that ended before its report was whole, or was interrupted.
         kept_outside: further places that are written to and must not lie beneath the source (the store).
     """
 
@@ -89,6 +90,7 @@ class ScanRequest:
     max_file_size: int | None = None
     first: tuple[str, ...] = ()
     skip_by_size: bool = False
+    resume: bool = False
     kept_outside: tuple[Path, ...] = ()
 
 
@@ -102,6 +104,7 @@ class ScanProgress(NamedTuple):
         listed: entries the walk has found so far, directories and the like included.
         walked: the walk has ended, so `listed` is final.
         entries_estimate, bytes_estimate: what the whole source may hold; 0 where nothing is known.
+        bytes_before: of `bytes`, those that earlier parts of a resumed scan had read.
     """
 
     files: int
@@ -111,6 +114,7 @@ class ScanProgress(NamedTuple):
     walked: bool
     entries_estimate: int
     bytes_estimate: int
+    bytes_before: int = 0
 
 
 Progress = Callable[[ScanProgress], None]

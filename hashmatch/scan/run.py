@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hashmatch.errors import UsageError
 from hashmatch.evidence.likely import Likely
@@ -14,7 +15,7 @@ from hashmatch.evidence.opening import open_root
 from hashmatch.evidence.outside import check_outside
 from hashmatch.evidence.source import SourceFacts, check_source
 from hashmatch.evidence.tree import walk
-from hashmatch.hashing.choice import use_native
+from hashmatch.hashing.choice import describe, use_native
 from hashmatch.hashing.engine import ReadRules
 from hashmatch.outcomes import Outcome
 from hashmatch.reports.counts import FindingCounts
@@ -22,20 +23,24 @@ from hashmatch.reports.findings import Finding
 from hashmatch.reports.header import ScanHeader
 from hashmatch.reports.names import shown
 from hashmatch.reports.output import prepare
-from hashmatch.reports.report import Listed, write_findings, write_summary
+from hashmatch.reports.report import Listed, take_back, write_findings, write_summary
 from hashmatch.scan.algorithms import choose
+from hashmatch.scan.begin import Begun, begin
 from hashmatch.scan.examination import Examination
 from hashmatch.scan.examiner import OpenEvidence
-from hashmatch.scan.journal import Journal
 from hashmatch.scan.later import Later
 from hashmatch.scan.ledger import Ledger, unseen
 from hashmatch.scan.links import HardLinks
+from hashmatch.scan.parts import Part, agreed, case_of, engines, resumed
 from hashmatch.scan.paths import one_entry_a_path
 from hashmatch.scan.pools import open_pool
 from hashmatch.scan.readers import readers
 from hashmatch.scan.request import PinnedSnapshot, Progress, ScanProgress, ScanRequest, ScanSummary
 from hashmatch.scan.source import source_document, source_warnings
 from hashmatch.scan.stopping import stopping_on_signals
+
+if TYPE_CHECKING:  # a scan in one part does not wait for what only another needs
+    from hashmatch.scan.resuming import Resumption
 
 SKIPPED_BY_SIZE: Final = (
     "Files of a size that no entry of the lists has were opened and not read (skip-by-size): their no match rests on "
@@ -65,7 +70,8 @@ def scan(
 ) -> ScanSummary:
     """Examine a source, compare it with a snapshot, write the report.
 
-    SIGINT and SIGTERM, where this is the main thread, and `stopped` end it early with a report that says so.
+    SIGINT and SIGTERM, where this is the main thread, and `stopped` end it early with a report that says so. A scan
+    that ended early, or with an error, or with its process, can be gone on with (`ScanRequest.resume`).
 
     Args:
         request: what a person asks for.
@@ -74,44 +80,55 @@ def scan(
         clock: asked at the first match and at the end.
         progress: told about ten times a second.
         flagged: given each match as it is found, in this thread (`reports.flags.FlagLines` writes it as the report
-            does). Where a forged directory gives a name twice, so is its match, and the report lets one stand.
+            does). Where a forged directory gives a name twice, so is its match, and the report lets one stand. Of a
+            scan that is resumed, each match was given once at least, the last ones before a crash perhaps twice.
         stopped: asked between steps.
         concluded: told the result before there is a `report.json`; where it raises, there will be none.
 
     Raises:
         UsageError: the request cannot mean anything sensible.
         SourceUnusable: the source is absent, writable without a reason, or holds a place that is written to.
+        ResumeRefused: what is to be gone on with is not there, damaged, or was begun otherwise; nothing was changed.
         OutputUnusable: the report cannot be written; there is then no `report.json`.
         StoreDamaged: the lists do not answer as they should; nor is there one then.
         HashmatchError: this process or its workers cannot go on; nor is there one then.
     """
     plan = _checked(request, snapshot)
     source = plan.source
-    facts = {"source": source.path, "snapshot": snapshot.snapshot_id, "started": started.isoformat()}
-    with Journal(request.output, facts) as journal, stopping_on_signals() as signalled:
-        ledger = Ledger(journal, snapshot, plan.rules.algorithms, flagged)
-        examined = _examine(plan, ledger, lambda: signalled() or stopped(), clock, progress)
+    begun = begin(request, _part(plan, snapshot, started), snapshot.check_canaries)
+    with begun.journal as journal, stopping_on_signals() as signalled:
+
+        def tell(finding: Finding) -> None:
+            journal.first_flag = journal.first_flag or clock()
+            flagged(finding)
+
+        ledger = Ledger(journal, snapshot, plan.rules.algorithms, tell)
+        examined = _examine(plan, begun, ledger, lambda: signalled() or stopped(), progress)
         # Had the lists stopped answering on the way, every `no_match` since then would be in doubt.
-        snapshot.check_canaries()
+        journal.checkpoint() if examined.ended_early else snapshot.check_canaries()
+        if begun.earlier:
+            take_back(request.output)
         findings = one_entry_a_path(journal.findings())
         listed = write_findings(request.output, findings, snapshot.lists, snapshot.snapshot_id, len(journal))
+        started = begun.parts[0].started
         header = ScanHeader(
-            case=request.case,
+            case=case_of(begun.parts),
             source=source_document(source, request.allow_writable),
             source_warnings=tuple(source_warnings(source, request.allow_writable)),
             snapshot_id=snapshot.snapshot_id,
-            engine=examined.engine,
+            engine=engines((*begun.parts[:-1], replace(begun.parts[-1], engine=examined.engine))),
             started=started,
             ended=clock(),
             status=_status(listed.counts, ended_early=examined.ended_early),
             not_reached=ledger.not_reached,
-            first_flag_seconds=_seconds(started, examined.first_flag),
+            first_flag_seconds=_seconds(started, journal.first_flag),
             options=_options(plan),
             limits=(SKIPPED_BY_SIZE,) if request.skip_by_size else (),
+            resumed=resumed(begun.parts, ledger.carried),
         )
         concluded(header, listed)
         report = write_summary(request.output, header, snapshot.lists, listed, ledger.reading())
-        journal.remove()
+        journal.keep() if examined.ended_early else journal.remove()
     return ScanSummary(header, listed, ledger.reading(), report)
 
 
@@ -140,11 +157,10 @@ class _Plan:
 
 
 class _Examined(NamedTuple):
-    """The engine that the evidence was read with, whether that ended early, and when the first match was found."""
+    """The engine that the evidence was read with, and whether that ended early."""
 
     engine: str
     ended_early: bool
-    first_flag: datetime | None
 
 
 def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> _Plan:
@@ -157,16 +173,15 @@ def _checked(request: ScanRequest, snapshot: PinnedSnapshot) -> _Plan:
     algorithms = choose(request.digests, snapshot.algorithms, snapshot.lists)
     sizes = snapshot.sizes() if request.skip_by_size else None
     snapshot.check_canaries()
-    prepare(request.output)
+    if not request.resume:
+        prepare(request.output)
     rules = ReadRules(algorithms, max_bytes=request.max_file_size, sizes=sizes)
     workers = readers(request.workers, rotational=source.rotational)
     return _Plan(request, source, rules, workers, likely)
 
 
-def _examine(
-    plan: _Plan, ledger: Ledger, stopped: Callable[[], bool], clock: Callable[[], datetime], progress: Progress
-) -> _Examined:
-    """Read the evidence."""
+def _examine(plan: _Plan, begun: Begun, ledger: Ledger, stopped: Callable[[], bool], progress: Progress) -> _Examined:
+    """Read the evidence, or what is left of it."""
     source, output, cross_mounts = plan.source, plan.request.output, plan.request.cross_mounts
     open_evidence = OpenEvidence.of(source, plan.rules, cross_mounts=cross_mounts)
     root = open_root(source.path_bytes)
@@ -177,13 +192,32 @@ def _examine(
         with (
             Later(output) as later,
             HardLinks(output) as links,
+            _resumption(plan, begun, open_evidence, ledger, links) as resumption,
             open_pool(open_evidence, plan.workers, plan.request.engine, rotational=source.rotational is True) as pool,
         ):
-            examination = Examination(source, ledger, later, links, pool, stopped, clock, progress)
+            examination = Examination(source, ledger, later, links, pool, stopped, progress, resumption)
             ended_early = examination.run(found)
-            return _Examined(pool.engine(), ended_early, examination.first_flag)
+            return _Examined(pool.engine() or begun.parts[-1].engine, ended_early)
     finally:
         os.close(root)
+
+
+def _resumption(
+    plan: _Plan, begun: Begun, evidence: OpenEvidence, ledger: Ledger, links: HardLinks
+) -> AbstractContextManager[Resumption | None]:
+    if begun.earlier is None:
+        return nullcontext()
+    from hashmatch.scan.resuming import Resumption
+
+    begun_ns = None if plan.source.read_only else int(begun.parts[0].started.timestamp() * 1e9)
+    records, output = begun.earlier.records(), plan.request.output
+    return Resumption(output, records, evidence.reader(), evidence.rules, begun_ns, ledger, links)
+
+
+def _part(plan: _Plan, snapshot: PinnedSnapshot, started: datetime) -> Part:
+    request = plan.request
+    facts = agreed(request, plan.source, plan.rules.algorithms, snapshot.snapshot_id)
+    return Part(started, describe(request.engine), request.case, facts)
 
 
 def _status(counts: FindingCounts, *, ended_early: bool) -> str:

@@ -19,7 +19,7 @@ from tests.scan.dict_snapshot import DictList
 directory, number = Path(sys.argv[1]), int(sys.argv[2])
 directory.mkdir()
 flag = (Agreement(0, 1, Strength.STRONG),)
-with Journal(directory, {}) as journal:
+with Journal.begin(directory, {}) as journal:
     for n in range(number):
         path = b"Users/someone/Pictures/%d/IMG_%d.jpg" % (n * 7919 % 1009, n)
         if n % 3 == 0:

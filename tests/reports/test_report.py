@@ -26,7 +26,7 @@ from hashmatch.reports.findings import Finding, FlagNames, NoMatches
 from hashmatch.reports.header import CaseFields, ScanHeader
 from hashmatch.reports.output import ReportFile, prepare, write_last
 from hashmatch.reports.report import Listed, write_findings, write_summary
-from hashmatch.reports.result_digest import ResultDigest, line, no_match_lines
+from hashmatch.reports.result_digest import NO_MATCH_FORMS, ResultDigest, line
 from tests.scan.dict_snapshot import DictList
 
 LISTS = [
@@ -212,7 +212,7 @@ def test_the_form_of_the_result_digest_is_fixed() -> None:
 def test_what_matches_nothing_may_come_together(tmp_path: Path) -> None:
     """Counts and result digest are those of findings that come one by one."""
     plain = [no_match(b"m/%d" % n, size=n + 1) for n in range(3)]
-    together = NoMatches(no_match_lines(b"m/", [(b"%d" % n, n + 1) for n in range(3)], is_stream=False))
+    together = NoMatches([NO_MATCH_FORMS[False] % (b"m/%d" % n, n + 1) for n in range(3)])
     forms: dict[str, list[Finding | NoMatches]] = {"one": [FAILED, *plain, BOTH], "many": [FAILED, together, BOTH]}
     results = []
     for name, findings in forms.items():
@@ -224,7 +224,7 @@ def test_what_matches_nothing_may_come_together(tmp_path: Path) -> None:
 def test_another_outcome_never_passes_for_no_match(tmp_path: Path) -> None:
     """Among those that come together each has to say so itself, whatever its name says."""
     foreign = line(FAILED._replace(path=b"entry no_match - "), ())
-    together = NoMatches([*no_match_lines(b"", [(b"n", 1)], is_stream=True), foreign])
+    together = NoMatches([NO_MATCH_FORMS[True] % (b"n", 1), foreign])
     with pytest.raises(AssertionError, match="another outcome"):
         write_findings(tmp_path, [together], LISTS, "5" * 64, 2)
 

@@ -65,9 +65,10 @@ def path_of(record: Any) -> bytes:
 class Scans:
     """Scans a source again and again, each time into a directory of its own."""
 
-    def __init__(self, source: Path, outputs: Path) -> None:
+    def __init__(self, source: Path, outputs: Path, started: datetime = STARTED) -> None:
         self.source = source
         self._outputs = outputs
+        self._started = started
         self._number = 0
 
     def __call__(
@@ -82,7 +83,7 @@ class Scans:
         output = self._outputs / str(self._number)
         request = replace(ScanRequest(self.source, output, workers=1, allow_writable="a test's own tree"), **changes)
         pinned = snapshot or DictSnapshot(lists or [DictList().listing(b"listed")])
-        summary = scan(request, pinned, STARTED, lambda: STARTED, flagged=flagged, stopped=stopped)
+        summary = scan(request, pinned, self._started, lambda: self._started, flagged=flagged, stopped=stopped)
         return Report(request.output, summary)
 
 

@@ -140,8 +140,9 @@ def test_a_stopped_scan_counts_what_was_put_off(scans: Scans, source: Path) -> N
         report = scans(stopped=stopping_after(questions), first=("*.jpg",))
         counts = report.head["counts"]
         seen.add((report.head["status"], counts["seen"], counts["not_reached"]))
+        kept = ["journal"] if report.head["status"] == "interrupted" else []
         assert sorted(os.listdir(report.directory)) == [
-            "excluded.jsonl", "flags.csv", "flags.jsonl", "not_examined.jsonl", "report.json",
+            "excluded.jsonl", "flags.csv", "flags.jsonl", *kept, "not_examined.jsonl", "report.json",
         ]  # fmt: skip
     # Before the walk; after it, with ten names put off; and not at all.
     assert {("interrupted", 0, 0), ("interrupted", 3, 10), ("complete", 13, 0)} <= seen
@@ -223,9 +224,9 @@ def test_damage_to_what_was_put_off_is_an_error(tmp_path: Path) -> None:
     with Later(tmp_path) as later:
         later.put_off(Files(b"dir", (b"name",)))
         assert list(later.files()) == [Files(b"dir", (b"name",))]
-        content = bytearray((tmp_path / "later.names").read_bytes())
-        content[-1] ^= 1
-        (tmp_path / "later.names").write_bytes(content)
+        scratch = later._batches._frames
+        (last,) = scratch.octets(scratch.end - 1, 1)
+        os.pwrite(scratch._file, bytes([last ^ 1]), scratch.end - 1)
         with pytest.raises(OutputUnusable):
             list(later.files())
     assert not (tmp_path / "later.names").exists()

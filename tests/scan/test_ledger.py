@@ -20,6 +20,7 @@ from hashmatch.outcomes import FailureReason
 from hashmatch.reports.findings import Finding
 from hashmatch.scan.journal import Journal
 from hashmatch.scan.ledger import Ledger
+from hashmatch.scan.reading import reading_of
 from tests.scan.dict_snapshot import DictList, DictSnapshot
 from tests.scan.test_records import one_by_one
 
@@ -85,7 +86,7 @@ def snapshot_of(listed: list[tuple[int, int, int | None]], broken: frozenset[byt
 
 @contextmanager
 def ledger(known: DictSnapshot) -> Iterator[tuple[Ledger, Journal]]:
-    with tempfile.TemporaryDirectory() as directory, Journal(Path(directory), {}) as journal:
+    with tempfile.TemporaryDirectory() as directory, Journal.begin(Path(directory), {}) as journal:
         yield Ledger(journal, known, ASKED), journal
 
 
@@ -107,7 +108,7 @@ def test_a_batch_is_its_files_one_by_one(
     with ledger(known) as (batch, of_batch), ledger(known) as (single, of_single):
         batch.enter_batch(b"a/", given_results, is_stream=is_stream)
         for each in given_results:
-            single.enter(single.judge(b"a/" + each.name, each, is_stream=is_stream))
+            single.enter(single.judge(b"a/" + each.name, each, is_stream=is_stream), reading_of(each))
         assert one_by_one(of_batch.findings()) == one_by_one(of_single.findings())
         assert len(of_batch) == len(given_results)
         assert batch.reading() == single.reading()

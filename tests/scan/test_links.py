@@ -32,7 +32,7 @@ def test_files_that_share_a_number_and_not_a_size_are_each_read(tmp_path: Path) 
             yield batch, [result._replace(device=1, inode=7) for result in results]
 
     known = DictSnapshot([DictList().listing(contents[b"wanted"])])
-    with Journal(tmp_path, {}) as journal, HardLinks(tmp_path) as links:
+    with Journal.begin(tmp_path, {}) as journal, HardLinks(tmp_path) as links:
         ledger = Ledger(journal, known, ALL_ALGORITHMS)
         for _, results in read(iter([Batch(b"", tuple(contents), streams=False, defer_links=True)])):
             for result in results:

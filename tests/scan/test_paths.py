@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome
 from hashmatch.reports.findings import Finding, NoMatches
 from hashmatch.scan.paths import one_entry_a_path
-from hashmatch.scan.records import decode, encode, is_plain_no_match
+from hashmatch.scan.records import decode, encode, is_plain_no_match, plain_lines
 from tests.scan.test_records import one_by_one
 
 REASONS = {
@@ -34,7 +34,7 @@ def together(findings: list[Finding]) -> Iterator[Finding | NoMatches]:
     """Put what matches nothing together, as the journal does."""
     for plain, same in groupby(map(encode, findings), is_plain_no_match):
         if plain:
-            yield NoMatches(list(same))
+            yield NoMatches(plain_lines(same))
         else:
             yield from map(decode, same)
 

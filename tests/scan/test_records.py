@@ -9,11 +9,13 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashmatch.hashing.engine import NO_STAMP
 from hashmatch.matching import Agreement
 from hashmatch.outcomes import ExclusionReason, FailureReason, Outcome, Strength
 from hashmatch.reports.findings import Finding, NoMatches
 from hashmatch.scan.journal import Journal
-from hashmatch.scan.records import decode, encode
+from hashmatch.scan.reading import PLAIN, READING_BYTES
+from hashmatch.scan.records import decode, decode_line, encode, encode_no_matches, path_and_kind, reading_in
 
 paths = st.binary(min_size=1, max_size=60).filter(lambda path: 0 not in path)
 agreements = st.builds(Agreement, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.sampled_from(Strength))
@@ -35,14 +37,17 @@ def one_by_one(given: Iterable[Finding | NoMatches]) -> list[Finding]:
     """Take those apart that the journal gives together."""
     taken: list[Finding] = []
     for each in given:
-        taken += map(decode, each.lines) if isinstance(each, NoMatches) else [each]
+        taken += map(decode_line, each.lines) if isinstance(each, NoMatches) else [each]
     return taken
 
 
-@given(findings)
-def test_a_record_gives_back_its_finding(finding: Finding) -> None:
-    """Encoding loses nothing, types included."""
-    again = decode(encode(finding))
+@given(findings, st.binary(min_size=READING_BYTES, max_size=READING_BYTES))
+def test_a_record_gives_back_its_finding(finding: Finding, reading: bytes) -> None:
+    """Encoding loses nothing, types included; nor how the file was read."""
+    record = encode(finding, reading)
+    again = decode(record)
+    assert reading_in(record) == reading
+    assert path_and_kind(record) == (finding.path, finding.is_stream)
     assert again == finding
     assert list(map(type, again)) == list(map(type, finding))
 
@@ -56,7 +61,7 @@ def test_reasons_have_names_of_their_own() -> None:
 @given(st.lists(findings, max_size=30, unique_by=lambda finding: finding.path))
 def test_the_journal_gives_findings_by_path(entered: list[Finding]) -> None:
     """Order is that of the path bytes: `a` before `a/b`, `a!` before both `a/b` and `aa`."""
-    with tempfile.TemporaryDirectory() as directory, Journal(Path(directory), {}, run_bytes=200) as journal:
+    with tempfile.TemporaryDirectory() as directory, Journal.begin(Path(directory), {}, run_bytes=200) as journal:
         for finding in entered:
             journal.add(finding)
         assert one_by_one(journal.findings()) == sorted(entered, key=lambda finding: finding.path)
@@ -69,8 +74,9 @@ def test_the_journal_gives_findings_by_path(entered: list[Finding]) -> None:
 )
 def test_what_matches_nothing_is_written_together(files: list[tuple[bytes, int]], is_stream: bool) -> None:
     """It makes the records that findings entered one by one would."""
-    with tempfile.TemporaryDirectory() as directory, Journal(Path(directory), {}, run_bytes=200) as journal:
-        journal.add_no_matches(b"a/", files, is_stream=is_stream)
+    with tempfile.TemporaryDirectory() as directory, Journal.begin(Path(directory), {}, run_bytes=200) as journal:
+        stamped = [(path, size, NO_STAMP) for path, size in files]
+        journal.extend(encode_no_matches(b"a/", stamped, PLAIN, is_stream=is_stream))
         assert one_by_one(journal.findings()) == [
             Finding(b"a/" + path, is_stream, Outcome.NO_MATCH, None, None, None, size, 0)
             for path, size in sorted(files)
@@ -80,6 +86,6 @@ def test_what_matches_nothing_is_written_together(files: list[tuple[bytes, int]]
 
 def test_the_journal_says_what_it_is(tmp_path: Path) -> None:
     """Its head names the format, its version and the scan."""
-    with Journal(tmp_path, {"snapshot": "5555"}):
+    with Journal.begin(tmp_path, {"snapshot": "5555"}):
         head = (tmp_path / "journal").read_bytes()
-    assert b'{"hashmatch":"journal","format":2,"snapshot":"5555"}' in head
+    assert b'{"hashmatch":"journal","format":3,"snapshot":"5555"}' in head

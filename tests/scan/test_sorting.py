@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hashmatch.errors import OutputUnusable
 from hashmatch.scan import sorting
+from hashmatch.scan.frames import Frames, Kind
 from hashmatch.scan.sorting import SortedRuns, grouped
 
 
@@ -27,20 +28,20 @@ def path(tmp_path: Path) -> Path:
 def test_gives_back_everything_in_order(items: list[bytes], run_bytes: int) -> None:
     """Whatever the size of a run, the result is the sorted input, duplicates kept, and it can be read twice."""
     with tempfile.TemporaryDirectory() as directory:
-        runs = SortedRuns(Path(directory) / "runs", run_bytes=run_bytes)
+        runs = SortedRuns(Frames.create(Path(directory) / "runs"), run_bytes=run_bytes)
         for item in items:
             runs.add(item)
         assert list(runs.merged()) == sorted(items)
         assert list(runs.merged()) == sorted(items)
         assert runs.count == len(items)
-        runs.remove()
+        runs.close()
 
 
 def test_merges_in_several_levels(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More runs than can be read at once are first merged among themselves."""
     monkeypatch.setattr(sorting, "FAN_IN", 3)
     items = [n.to_bytes(4, "big") for n in range(2_000)]
-    runs = SortedRuns(path, run_bytes=1_000)
+    runs = SortedRuns(Frames.create(path), run_bytes=1_000)
     for item in reversed(items):
         runs.add(item)
     assert list(runs.merged()) == items
@@ -53,17 +54,17 @@ def test_blocks_of_any_size_are_merged(items: list[bytes], run_bytes: int, block
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorting, "BLOCK_BYTES", block_bytes)
         patch.setattr(sorting, "FAN_IN", 3)
-        runs = SortedRuns(Path(directory) / "runs", run_bytes=run_bytes)
+        runs = SortedRuns(Frames.create(Path(directory) / "runs"), run_bytes=run_bytes)
         runs.extend(items[:100])
         runs.extend(items[100:])
         assert list(runs.merged()) == sorted(items)
         assert runs.count == len(items)
-        runs.remove()
+        runs.close()
 
 
 def test_an_item_longer_than_a_block_comes_back(path: Path) -> None:
     """A path may be as long as the evidence likes."""
-    runs = SortedRuns(path, run_bytes=1_000)
+    runs = SortedRuns(Frames.create(path), run_bytes=1_000)
     items = [b"b" * 1_000_000, b"a", b"c" * 200_000]
     for item in items:
         runs.add(item)
@@ -72,13 +73,12 @@ def test_an_item_longer_than_a_block_comes_back(path: Path) -> None:
 
 def test_every_damaged_byte_is_noticed(path: Path) -> None:
     """No flipped byte of a run is read as something else."""
-    runs = SortedRuns(path, run_bytes=1)
+    runs = SortedRuns(Frames.create(path), run_bytes=1)
     for item in (b"first", b"second", b"third"):
         runs.add(item)
     assert len(list(runs.merged())) == 3
-    header = sorting._FRAME.size
     whole = path.read_bytes()
-    for place in range(header, len(whole)):
+    for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
         with pytest.raises(OutputUnusable, match="not what was written"):
             list(runs.merged())
@@ -88,11 +88,11 @@ def test_every_damaged_byte_is_noticed(path: Path) -> None:
 
 def test_a_cut_file_is_noticed(path: Path) -> None:
     """An end that has gone is an error, not an earlier end."""
-    runs = SortedRuns(path)
+    runs = SortedRuns(Frames.create(path))
     runs.add(b"item")
     runs.flush()
     whole = path.read_bytes()
-    for length in range(sorting._FRAME.size, len(whole)):
+    for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(OutputUnusable):
             list(runs.merged())
@@ -100,19 +100,28 @@ def test_a_cut_file_is_noticed(path: Path) -> None:
 
 def test_is_for_its_owner_and_new(path: Path) -> None:
     """The file is created 0600 and never takes the place of another."""
-    SortedRuns(path).close()
+    SortedRuns(Frames.create(path)).close()
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(OutputUnusable):
-        SortedRuns(path)
+        SortedRuns(Frames.create(path))
 
 
 def test_a_full_disk_is_an_error_of_the_output() -> None:
     """`/dev/full` refuses every byte."""
-    runs = object.__new__(SortedRuns)
-    with open("/dev/full", "wb") as full:
-        runs._path, runs._file, runs._end = "/dev/full", full.fileno(), 0
-        with pytest.raises(OutputUnusable, match="No space left"):
-            runs._append(1, b"payload")
+    frames = Frames.existing("/dev/full")
+    with pytest.raises(OutputUnusable, match="No space left"):
+        frames.append(Kind.BLOCK, b"payload")
+    frames.close()
+
+
+def test_a_scratch_file_is_gone_at_once(path: Path) -> None:
+    """Whatever ends the process leaves nothing of it; what such an end has left itself is no hindrance."""
+    path.write_bytes(b"left between two lines")
+    runs = SortedRuns(Frames.scratch(path))
+    runs.add(b"item")
+    assert list(runs.merged()) == [b"item"]
+    assert not path.exists()
+    runs.close()
 
 
 @given(st.lists(st.binary(min_size=3, max_size=6), max_size=50))
@@ -125,8 +134,9 @@ def test_groups_by_prefix(items: list[bytes]) -> None:
 
 _FILL = """
 import resource, sys
+from hashmatch.scan.frames import Frames
 from hashmatch.scan.sorting import SortedRuns
-runs = SortedRuns(sys.argv[1])
+runs = SortedRuns(Frames.create(sys.argv[1]))
 for n in range(int(sys.argv[2])):
     runs.add(b"some/longer/path/to/a/file/%d/%d" % (n * 7919 % 1000003, n))
 count = sum(1 for _ in runs.merged())
