@@ -22,23 +22,20 @@ import msgspec
 
 from hashmatch.access.budgets import NO_LIMITS, Budget, check_budget
 from hashmatch.access.files import changing, open_private, put
-from hashmatch.access.roles import Permission, Role, allows
+from hashmatch.access.roles import Role
 from hashmatch.access.token_file import Stored, Token, TokenState, decoded, encoded
-from hashmatch.errors import AccessDamaged, NoSuchToken, NotAuthenticated, UsageError
+from hashmatch.access.wanted import check, in_utc
+from hashmatch.errors import AccessDamaged, NoSuchToken, NotAuthenticated
 
 __all__ = ["FIRST_TOKEN", "SERVICE", "TOKENS", "Token", "TokenStore", "first_token"]
 
 SERVICE: Final = "service"  # beneath a store: what the service itself keeps
 TOKENS: Final = "tokens.json"
 FIRST_TOKEN: Final = "first-token"  # noqa: S105 - a file's name
-MAX_NAME: Final = 100  # characters
-MAX_CASE: Final = 256  # characters, as many as the audit trail takes
-MAX_CASES: Final = 100
 
 _SECRET_BYTES: Final = 32
 _ID_BYTES: Final = 6
 _SECRET: Final = re.compile(r"hm_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
-_DIGEST_LIKE: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _NOBODY: Final = bytes(32)
 
 
@@ -94,7 +91,8 @@ class TokenStore:
             AccessDamaged: the file is not what was written, or open to others.
             StoreUnwritable: no space, no permission.
         """
-        _check(name, role, cases, expires, now)
+        expires = None if expires is None else in_utc(expires)
+        check(name, role, cases, expires, now)
         check_budget(budget)
         with changing(self._path):
             stored = self._current().stored
@@ -110,6 +108,18 @@ class TokenStore:
         """
         return tuple(each.token for each in self._current().stored)
 
+    def get(self, token_id: str) -> Token:
+        """Return the token of an id, which may open nothing any more.
+
+        Raises:
+            NoSuchToken: there is none of that id.
+            AccessDamaged: the file is not what was written, or open to others.
+        """
+        known = self._current().known.get(token_id)
+        if known is None:
+            raise NoSuchToken("there is no token of that id")
+        return known.token
+
     def revoke(self, token_id: str, now: datetime) -> Token:
         """Let a token open nothing from now on; one that is revoked stays as it is.
 
@@ -119,14 +129,12 @@ class TokenStore:
             StoreUnwritable: no space, no permission.
         """
         with changing(self._path):
-            stored = self._current().stored
-            found = next((each.token for each in stored if each.token.id == token_id), None)
-            if found is None:
-                raise NoSuchToken("there is no token of that id")
+            found = self.get(token_id)
             if found.revoked is not None:
                 return found
             revoked = msgspec.structs.replace(found, revoked=now)
-            self._write(tuple(Stored(revoked, e.secret_sha256) if e.token is found else e for e in stored))
+            stored = self._current().stored
+            self._write(tuple(Stored(revoked, e.secret_sha256) if e.token.id == token_id else e for e in stored))
         return revoked
 
     def authenticate(self, secret: str, now: datetime) -> Token:
@@ -216,26 +224,6 @@ def _made(
         token_id = secrets.token_hex(_ID_BYTES)
     random = base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).rstrip(b"=").decode()
     return Token(token_id, name, role, cases, now, expires, None, budget), f"hm_{token_id}_{random}"
-
-
-def _check(name: str, role: Role, cases: Sequence[str], expires: datetime | None, now: datetime) -> None:
-    _check_text("name", name, MAX_NAME)
-    if len(cases) > MAX_CASES:
-        raise UsageError(f"cases: expected at most {MAX_CASES}, got {len(cases)}")
-    for case in cases:
-        _check_text("case", case, MAX_CASE)
-    if cases and not allows(role, Permission.SEE_SCANS):
-        raise UsageError(f"cases: the role {role} sees none")
-    if expires is not None and expires <= now:
-        raise UsageError("expires: expected a time to come")
-
-
-def _check_text(what: str, text: str, longest: int) -> None:
-    """Take what the audit trail can repeat, and nothing that looks like a digest."""
-    if not 1 <= len(text) <= longest or not text.isprintable():
-        raise UsageError(f"{what}: expected 1 to {longest} printable characters")
-    if _DIGEST_LIKE.search(text):
-        raise UsageError(f"{what}: expected no digest")
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hashmatch.api import events, hashlookup, health, lists, lookups, results, scans, streams
+from hashmatch.api import events, hashlookup, health, lists, lookups, results, scans, streams, tokens
 from hashmatch.api.bodies import go_on
 from hashmatch.api.routes import Route
 from hashmatch.api.service import Service
@@ -20,6 +20,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *events.ROUTES,
     *results.ROUTES,
     *lists.ROUTES,
+    *tokens.ROUTES,
     *health.ROUTES,
 )
 

@@ -9,11 +9,11 @@ from typing import Final
 
 import click
 
-from hashmatch.access.tokens import first_token
 from hashmatch.api.logs import log_to_stderr
 from hashmatch.api.server import serve as run_service
 from hashmatch.api.settings import NSRLSVR_PORT, PORT, ServiceSettings
 from hashmatch.config import Settings
+from hashmatch.on_record import tokens as on_record
 
 _FILE: Final = click.Path(path_type=Path)
 
@@ -81,7 +81,7 @@ def serve(
         client_ca=_absolute(client_ca),
         log_requests=log_requests,
     )
-    token = first_token(service.state, datetime.now(UTC))
+    token = on_record.create_first(settings, service.state, datetime.now(UTC))
     if token is not None:
         click.echo(f"token in {token}")
     run_service(service, lambda address: click.echo(f"listening at {address}"))

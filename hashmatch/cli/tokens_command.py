@@ -15,6 +15,8 @@ from hashmatch.access.tokens import SERVICE, TOKENS, Token, TokenStore
 from hashmatch.cli import render
 from hashmatch.cli.options import json_option
 from hashmatch.config import Settings
+from hashmatch.custody.opening import recording
+from hashmatch.on_record import tokens as on_record
 
 _PER_HOUR: Final = click.IntRange(1)
 
@@ -42,7 +44,7 @@ class Expiry(click.ParamType[timedelta | datetime]):
             return read.replace(tzinfo=UTC)
         if read.tzinfo is None:
             self.fail("expected a time with its zone, such as 2026-12-31T18:00Z", param, ctx)
-        return read.astimezone(UTC)
+        return read
 
 
 @click.group(invoke_without_command=True)
@@ -77,14 +79,17 @@ def create(
 ) -> None:
     """Make a token for somebody; its secret is printed once and kept nowhere."""
     now = datetime.now(UTC)
-    token, secret = _store(settings).create(
-        name,
-        Role(role),
-        cases=cases,
-        expires=now + expires if isinstance(expires, timedelta) else expires,
-        budget=Budget(requests_per_hour, digests_per_hour, misses_per_hour),
-        now=now,
-    )
+    with recording(settings) as recorder:
+        token, secret = on_record.create(
+            recorder,
+            _store(settings),
+            name,
+            Role(role),
+            cases=cases,
+            expires=now + expires if isinstance(expires, timedelta) else expires,
+            budget=Budget(requests_per_hour, digests_per_hour, misses_per_hour),
+            now=now,
+        )
     if as_json:
         render.document({"token": _described(token, now), "secret": secret})
         return
@@ -110,7 +115,8 @@ def list_command(settings: Settings, as_json: bool) -> None:
 def revoke(settings: Settings, token_id: str, as_json: bool) -> None:
     """Let a token open nothing from now on."""
     now = datetime.now(UTC)
-    token = _store(settings).revoke(token_id, now)
+    with recording(settings) as recorder:
+        token = on_record.revoke(recorder, _store(settings), token_id, now)
     if as_json:
         render.document({"token": _described(token, now)})
     else:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 from hashmatch import lists
 from hashmatch.config import Settings
 from hashmatch.custody.events import Action, EventOutcome
 from hashmatch.custody.recorder import Recorder
-from hashmatch.errors import AuditError, HashmatchError, ListError, UsageError
 from hashmatch.lists import Imported, ImportRequest, Progress
+from hashmatch.on_record.ending import ending
 from hashmatch.store.catalogue import Stored
 
 
@@ -31,7 +29,7 @@ def import_list(
         HashmatchError: what the use case raises.
     """
     subject = f"{request.list_id} {request.release}"
-    with _ending(recorder, Action.IMPORT, subject):
+    with ending(recorder, Action.IMPORT, subject):
         imported = lists.import_list(settings, request, now=now, processes=processes, progress=progress)
     manifest = imported.stored.manifest
     counts = {
@@ -57,7 +55,7 @@ def activate(recorder: Recorder, settings: Settings, list_id: str, release: str)
         HashmatchError: what the use case raises.
     """
     subject = f"{list_id} {release}"
-    with _ending(recorder, Action.ACTIVATION, subject):
+    with ending(recorder, Action.ACTIVATION, subject):
         stored = lists.activate(settings, list_id, release)
     recorder.record(Action.ACTIVATION, EventOutcome.DONE, subject=subject)
     return stored
@@ -70,21 +68,7 @@ def retire(recorder: Recorder, settings: Settings, list_id: str) -> str:
         AuditUnwritable: not all of it could be recorded; what was begun is.
         HashmatchError: what the use case raises.
     """
-    with _ending(recorder, Action.RETIREMENT, list_id):
+    with ending(recorder, Action.RETIREMENT, list_id):
         release = lists.retire(settings, list_id)
     recorder.record(Action.RETIREMENT, EventOutcome.DONE, subject=f"{list_id} {release}")
     return release
-
-
-@contextmanager
-def _ending(recorder: Recorder, action: Action, subject: str) -> Iterator[None]:
-    """Record that something begins, and with its code what keeps it from being done."""
-    recorder.record(action, EventOutcome.BEGUN, subject=subject)
-    try:
-        yield
-    except AuditError:
-        raise
-    except HashmatchError as error:
-        outcome = EventOutcome.REFUSED if isinstance(error, ListError | UsageError) else EventOutcome.FAILED
-        recorder.record(action, outcome, subject=subject, reason=error.code)
-        raise

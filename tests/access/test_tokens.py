@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -173,7 +173,9 @@ def test_no_file_is_no_token(path: Path) -> None:
     [
         ("", {}), ("x" * 101, {}), ("two\nlines", {}), ("\x1b[31m", {}), ("5a" * 16, {}), ("a", {"cases": [""]}),
         ("a", {"cases": ["x" * 257]}), ("a", {"cases": ["5A" * 32]}), ("a", {"cases": ["17"] * 101}),
-        ("a", {"expires": NOW}), ("a", {"expires": NOW - timedelta(1)}), ("a", {"budget": Budget(misses=0)}),
+        ("a", {"expires": NOW}), ("a", {"expires": NOW.replace(year=2999, tzinfo=None)}),
+        ("a", {"expires": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))}),
+        ("a", {"expires": NOW - timedelta(1)}), ("a", {"budget": Budget(misses=0)}),
         ("a", {"budget": Budget(requests=-1)}), ("a", {"budget": Budget(digests=10**12 + 1)}),
         ("a", {"role": Role.ADMIN, "cases": ["17"]}), ("a", {"role": Role.CUSTODIAN, "cases": ["17"]}),
     ],

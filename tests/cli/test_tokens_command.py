@@ -112,7 +112,7 @@ def test_refusals(settings: Settings) -> None:
         ["a", "--role", "admin", "--expires", "2020-01-01"], ["5a" * 16, "--role", "admin"],
     ):  # fmt: skip
         refused(hashmatch(settings, "tokens", "create", *words, "--json"), 2, "usage")
-    assert not settings.store.exists()
+    assert store(settings).all() == ()
     token = created(settings, "somebody", "--role", "admin")["token"]
     refused(hashmatch(settings, "tokens", "revoke", "0" * 12, "--json"), 2, "access.no_such_token")
     path = settings.store / SERVICE / TOKENS
@@ -161,6 +161,40 @@ def test_revoke(settings: Settings) -> None:
         opened(settings, made["secret"])
     again = as_json(hashmatch(settings, "tokens", "revoke", token_id, "--json"))["token"]
     assert (again["state"], datetime.fromisoformat(again["revoked"])) == ("revoked", store(settings).all()[0].revoked)
+
+
+def test_changes_are_on_the_record(settings: Settings) -> None:
+    """The trail says which account made and revoked which token; never a secret. Looking at them is not recorded."""
+    made = created(settings, "Workstation 4", "--role", "examiner", "--misses-per-hour", "5")
+    named = f"{made['token']['id']} Workstation 4"
+    hashmatch(settings, "tokens", "list")
+    hashmatch(settings, "tokens", "revoke", made["token"]["id"])
+    hashmatch(settings, "tokens", "revoke", made["token"]["id"])
+    hashmatch(settings, "tokens", "create", "", "--role", "admin")
+    trail = (settings.store / "audit" / "trail.jsonl").read_text()
+    events = [event for event in map(json.loads, trail.splitlines()) if event["action"] == "token_change"]
+    assert [(event["outcome"], event["subject"], event.get("reason"), event.get("counts", {})) for event in events] == [
+        ("begun", "a new examiner", None, {}),
+        ("done", named, "created: examiner", {"misses_an_hour": 5}),
+        ("begun", named, None, {}),
+        ("done", named, "revoked: examiner", {"misses_an_hour": 5}),
+        ("begun", "a new admin", None, {}),
+        ("refused", "a new admin", "usage", {}),
+    ]
+    assert all(event["role"] == "local" and event["actor"].startswith("os:") for event in events)
+    assert made["secret"][16:] not in trail
+
+
+def test_no_secret_without_its_event(settings: Settings) -> None:
+    """Where the trail cannot be written, nothing is shown and nothing changes."""
+    made = created(settings, "somebody", "--role", "examiner")
+    trail = settings.store / "audit" / "trail.jsonl"
+    trail.rename(trail.with_name("kept"))
+    trail.mkdir()
+    for words in (["create", "another", "--role", "admin"], ["revoke", made["token"]["id"]]):
+        done = hashmatch(settings, "tokens", *words)
+        assert (done.returncode, done.stdout) == (14, ""), done.stderr
+    assert [token.state(datetime.now(UTC)) for token in store(settings).all()] == ["active"]
 
 
 def test_creating_a_token_loads_only_what_it_needs(settings: Settings) -> None:
