@@ -6,9 +6,11 @@ So a client that comes back, to whichever process of the service, gets what it m
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -59,7 +61,8 @@ async def scan_events(call: Call) -> web.StreamResponse:
 
 async def _following(call: Call, run: Run, reader: EventReader, events: list[Event]) -> AsyncIterator[bytes]:
     """Yield these events, then those that come, to the end of the run, of the service, or of the token."""
-    quiet, ended = 0, False
+    directory = call.service.runs.register.directory(run.id)
+    quiet, ended, seen = 0, False, None
     try:
         while not call.service.under_way.stopping:
             authenticated(call.service, call.request)  # a token that was revoked sees no more
@@ -68,19 +71,34 @@ async def _following(call: Call, run: Run, reader: EventReader, events: list[Eve
                 yield b"".join(map(_written, events))
             elif quiet % _PING_EVERY == _PING_EVERY - 1:
                 yield b": ping\n\n"
-            # In this order: what was written before the state became final is among what is read after it.
-            over = run.state not in UNDER_WAY
-            events = await in_thread(reader.read, _AT_ONCE)
-            if over and not events and (ended or quiet >= _GRACE):
+            mark = _mark(directory)
+            if events or mark != seen:
+                # In this order: what was written before the state became final is among what is read after it.
+                run, seen = await seen_scan(call), mark
+                events = await in_thread(reader.read, _AT_ONCE)
+            if events:
+                continue
+            if run.state not in UNDER_WAY and (ended or quiet >= _GRACE):
                 if not ended:
                     yield _written_end(run)
                 return
-            if not events:
-                quiet += 1
-                await asyncio.sleep(_POLL)
-            run = await seen_scan(call)
+            quiet += 1
+            await asyncio.sleep(_POLL)
     except HashmatchError as error:
         yield b"event: error\ndata: %b\n\n" % orjson.dumps({"code": error.code})
+
+
+def _mark(directory: Path) -> tuple[int, ...]:
+    """Return what is another where there are more events, or the run has another state.
+
+    Hundreds of clients may wait for a scan of hours; what this looks at costs each of them microseconds.
+    """
+    mark: tuple[int, ...] = ()
+    for name in (files.EVENTS, files.STATE):
+        with suppress(FileNotFoundError):
+            status = os.stat(f"{directory}/{name}")
+            mark += (status.st_ino, status.st_size, status.st_ctime_ns)
+    return mark
 
 
 def _written(event: Event) -> bytes:

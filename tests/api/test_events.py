@@ -19,6 +19,7 @@ from hashmatch.runs.record import State
 from tests.api.scanning import Client, client, make_source, md5s
 from tests.api.service import Running, serving
 from tests.madeup import take_in, write_list
+from tests.runs.supervised import until
 
 
 class Sent(NamedTuple):
@@ -131,6 +132,7 @@ async def test_an_end_that_was_not_written(service: Running, examiner: Client, r
     """Where the supervisor died between the state of a scan and its last event, the end is sent all the same."""
     run = await examiner.scanned(root / "image")
     events = examiner.runs / run["id"] / files.EVENTS
+    await until(lambda: b'"event":"end"' in events.read_bytes())
     lines = events.read_bytes().splitlines(keepends=True)
     events.write_bytes(b"".join(lines[:-1]))
     sent = await all_of(examiner, run["id"])
