@@ -106,7 +106,7 @@ def test_verify_activate_retire(first: Settings, tmp_path: Path) -> None:
     refused(hashmatch(first, "lists", "retire", "first", "--json"), 10, "list.none_active")
     refused(hashmatch(first, "lists", "verify", "--json"), 10, "list.none_active")
     refused(hashmatch(first, "lists", "verify", "absent", "--json"), 10, "list.none_active")
-    refused(hashmatch(first, "lists", "activate", "first", "9", "--json"), 2, "usage")
+    refused(hashmatch(first, "lists", "activate", "first", "9", "--json"), 2, "list.no_such_release")
 
 
 def test_refusals_of_a_list(first: Settings, tmp_path: Path) -> None:
