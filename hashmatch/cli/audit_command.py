@@ -14,8 +14,9 @@ from hashmatch.cli.options import json_option
 from hashmatch.config import Settings
 from hashmatch.custody.claims import read_public_keys
 from hashmatch.custody.events import Action
-from hashmatch.custody.opening import trail_directory, trail_key
+from hashmatch.custody.opening import open_trail, trail_directory, trail_key
 from hashmatch.custody.record import Record
+from hashmatch.custody.recorder import LOCAL_ROLE, local_actor
 from hashmatch.custody.show import Filter, chosen
 from hashmatch.custody.signing import public_path
 from hashmatch.custody.verdict import Finding, Status, Verdict
@@ -76,6 +77,23 @@ def show(
     found = chosen(trail_directory(settings), asked)
     for part in _json(found) if as_json else (_line(record) for _, record in found):
         click.echo(part, nl=False)
+
+
+@audit.command("new-key")
+@json_option
+@click.pass_obj
+def new_key(settings: Settings, as_json: bool) -> None:
+    """Sign the trail with a new key from now on.
+
+    The old key signs that the new one follows it, and is gone then. Whoever knows the old public key can verify what
+    comes after; the new one is added to the file beside the key.
+    """
+    with open_trail(settings) as trail:
+        key = str(trail.change_key(local_actor(), LOCAL_ROLE))
+    if as_json:
+        render.document({"public_key": key, "file": str(public_path(trail_key(settings)))})
+    else:
+        click.echo(key)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

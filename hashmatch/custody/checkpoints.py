@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from hashmatch.custody import tree
-from hashmatch.custody.note import Checkpoint
+from hashmatch.custody.events import Action
+from hashmatch.custody.note import Checkpoint, Note, parse_note, split
 from hashmatch.custody.places import make_directory, open_file, sync_directory, write_all
 from hashmatch.custody.record import CHECKPOINTS, TRAIL, leaf
+from hashmatch.custody.show import Filter, chosen
 from hashmatch.custody.signing import load_key
-from hashmatch.errors import AuditDamaged
+from hashmatch.errors import AuditDamaged, AuditUnwritable
 
 _TREE: Final = "tree"
 _TAIL: Final = 8 << 10  # bytes; many times a checkpoint
@@ -35,6 +37,23 @@ class Checkpoints:
     copies: Path | None
     origin: str
     key: Path
+
+    def check_key(self) -> None:
+        """Make sure that the key is the one that was signed with so far, or one that the trail has introduced.
+
+        Raises:
+            OSError: checkpoints or trail cannot be read.
+            AuditUnwritable: it is another one, with which nobody who verifies the trail would reckon.
+        """
+        key = load_key(self.key).public(self.origin)
+        last = _last_note(self.directory / CHECKPOINTS)
+        if last is None or any((s.name, s.key_id) == (key.name, key.key_id) for s in last.signatures):
+            return
+        changes = chosen(self.directory, Filter(action=Action.KEY_CHANGE))
+        if all(record.subject != str(key) for _, record in changes):
+            raise AuditUnwritable(
+                f"trail key {self.key}: checkpoints so far were signed with another; restore that one"
+            )
 
     def make(self, size: int, end: int) -> bytes:
         """Sign the first `size` records, which take `end` bytes and are on the disk, and see the note on the disk, too.
@@ -96,6 +115,19 @@ def add(path: Path, note: bytes) -> None:
         os.close(descriptor)
     if is_new:
         sync_directory(path.parent)
+
+
+def _last_note(path: Path) -> Note | None:
+    """Return the last whole checkpoint of a file."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        content = file.read()
+    content = content[: whole_notes(content)]
+    before = content.rfind(_BLANK, 0, max(0, content.rfind(_SIGNED)))
+    notes, _ = split(content[before + len(_BLANK) if before >= 0 else 0 :])
+    return parse_note(notes[-1]) if notes else None
 
 
 def whole_notes(content: bytes) -> int:

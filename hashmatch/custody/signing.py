@@ -9,7 +9,8 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ class SigningKey:
     """An Ed25519 key. Its `repr` never shows it."""
 
     def __init__(self, seed: bytes) -> None:
-        self._seed = seed
+        self.seed = seed
 
     def __repr__(self) -> str:
         return "SigningKey()"
@@ -35,14 +36,14 @@ class SigningKey:
         """Return the key that verifies, under a name."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        return PublicKey(name, Ed25519PrivateKey.from_private_bytes(self._seed).public_key().public_bytes_raw())
+        return PublicKey(name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
 
     def sign(self, checkpoint: Checkpoint) -> bytes:
         """Return a checkpoint as a note signed under the name of its log, and the blank line behind it."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         text = checkpoint.text()
-        signed = Ed25519PrivateKey.from_private_bytes(self._seed).sign(text)
+        signed = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text)
         signature = Signature(checkpoint.origin, self.public(checkpoint.origin).key_id, signed)
         return joined(bytes(Note(text, (signature,))))
 
@@ -80,16 +81,39 @@ def make_key(path: Path) -> SigningKey:
         AuditUnwritable: it cannot be written, or what is there is none.
     """
     if not os.path.lexists(path):
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-        with writing(path):
-            make_directory(path.parent)
-            write_new(draft, f"{_HEADER}{secrets.token_bytes(_KEY_BYTES).hex()}\n".encode())
+        with _draft(path, secrets.token_bytes(_KEY_BYTES)) as draft, suppress(FileExistsError):
             # A link never replaces: of two processes that make the first key, one wins and both read the same.
-            with suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-            sync_directory(path.parent)
+            os.link(draft, path)
     return load_key(path)
+
+
+def new_key() -> SigningKey:
+    """Return a key that is in no file yet."""
+    return SigningKey(secrets.token_bytes(_KEY_BYTES))
+
+
+def replace_key(path: Path, key: SigningKey) -> None:
+    """Put a key in the place of another, which is gone then.
+
+    Raises:
+        AuditUnwritable: it cannot be written; the other is still there.
+    """
+    with _draft(path, key.seed) as draft:
+        os.rename(draft, path)
+
+
+@contextmanager
+def _draft(path: Path, seed: bytes) -> Iterator[Path]:
+    """Give a file beside `path` that holds a key, and flush the names when it has its own."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    with writing(path):
+        make_directory(path.parent)
+        try:
+            write_new(draft, f"{_HEADER}{seed.hex()}\n".encode())
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_directory(path.parent)
 
 
 def public_path(key: Path) -> Path:
@@ -106,8 +130,9 @@ def publish(key: SigningKey, path: Path, name: str) -> None:
     with writing(path):
         descriptor = open_file(public_path(path), os.O_APPEND)
         try:
-            if f"{name}+".encode() not in os.pread(descriptor, os.fstat(descriptor).st_size, 0):
-                os.write(descriptor, f"{key.public(name)}\n".encode())
+            line = f"{key.public(name)}\n".encode()
+            if line not in os.pread(descriptor, os.fstat(descriptor).st_size, 0):
+                os.write(descriptor, line)
                 os.fsync(descriptor)
                 sync_directory(path.parent)
         finally:

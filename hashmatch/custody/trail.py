@@ -16,9 +16,10 @@ from typing import Final, Self
 
 from hashmatch.custody.checkpoints import Checkpoints
 from hashmatch.custody.events import Action, Event, EventOutcome
+from hashmatch.custody.note import PublicKey
 from hashmatch.custody.places import make_directory, writing
 from hashmatch.custody.placing import Moment, Placer, now
-from hashmatch.custody.signing import SigningKey, load_key, make_key, publish
+from hashmatch.custody.signing import SigningKey, load_key, make_key, new_key, publish, replace_key
 from hashmatch.custody.together import Together
 from hashmatch.custody.trailfile import Last, Rescued, Written, open_trail_file
 from hashmatch.errors import AuditError, AuditUnwritable
@@ -60,6 +61,8 @@ class Trail:
         try:
             key = self._begin(signing_key)
             self._checkpoints = Checkpoints(directory, copies, self._file.first().subject or "", signing_key)
+            with writing(signing_key):
+                self._checkpoints.check_key()
             publish(key, signing_key, self._checkpoints.origin)
         except BaseException:
             self._file.close()
@@ -117,6 +120,26 @@ class Trail:
         """
         with self._file.turn(), writing(self._file.path):
             self._sign_if_due(self._clock())
+
+    def change_key(self, actor: str, role: str) -> PublicKey:
+        """Sign with a new key from now on; the old one introduces it, and is gone then. Other processes follow.
+
+        Raises:
+            AuditUnwritable, AuditDamaged: as in `record`; the old key is still the one.
+        """
+        key, path, moment = new_key(), self._checkpoints.key, self._clock()
+        public = key.public(self._checkpoints.origin)
+        event = Event(Action.KEY_CHANGE, EventOutcome.DONE, actor, role, subject=str(public))
+        with self._file.turn(), writing(path):
+            self._make_sound()
+            last = self._file.last()
+            self._file.append(self._placer.lines([event], last, moment), last.end)
+            self._sign(moment)
+            publish(key, path, public.name)
+            replace_key(path, key)
+            last = self._file.last()
+            self._checkpoints.make(last.seq + 1, last.end)
+        return public
 
     def _write_and_flush(self, events: Sequence[Event]) -> None:
         self._file.flushed(self._write(events))
