@@ -98,6 +98,26 @@ def test_one_room_knows_a_package(package: str, room: str) -> None:
     assert not elsewhere
 
 
+# What changes lists or reads evidence, by the module that has it; shells have it from `on_record`.
+RECORDED = {
+    "hashmatch.lists": {"import_list", "activate", "retire"},
+    "hashmatch.admission": {"import_list"},
+    "hashmatch.scan.run": {"scan"},
+}
+
+
+def test_shells_act_on_the_record_alone() -> None:
+    """No shell imports what `on_record` does and records, but from there."""
+    past = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        relative = path.relative_to(PACKAGE)
+        if relative.parts[0] in {"api", "cli", "runs", "cluster"}:
+            found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+            names = [(node.module or "", alias.name) for node in found for alias in node.names]
+            past += [f"{relative}: {name}" for module, name in names if name in RECORDED.get(module, ())]
+    assert not past
+
+
 def test_lower_floors_are_pure() -> None:
     """Rules and words know no clock, disk, network or process."""
     impure = [f"{file}: {imported}" for room, file, imported in imports() if room in PURE_ROOMS and imported in IMPURE]
