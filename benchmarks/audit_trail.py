@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -50,15 +51,15 @@ def main() -> None:
 
 def _table(place: Path, count: int) -> None:
     print("| what | events/s | CPU µs/event | µs/call |\n|---|---|---|---|")
-    _row("bare append and fdatasync", count, count, lambda: _bare(place / "bare", count))
+    _row("bare append and fdatasync", count, count, partial(_bare, place / "bare", count))
     with _opened(place) as trail:
-        _row("one thread", count, count, lambda: _record(trail, count))
+        _row("one thread", count, count, partial(_record, trail, count))
         for threads in (8, 32):
-            _row(f"{threads} threads", threads * count, count, lambda n=threads: _in_threads(trail, n, count))
+            _row(f"{threads} threads", threads * count, count, partial(_in_threads, trail, threads, count))
         calls = max(1, count // 20)
-        _row("100 events a call", 100 * calls, calls, lambda: [trail.record(*[EVENT] * 100) for _ in range(calls)])
+        _row("100 events a call", 100 * calls, calls, partial(_record, trail, calls, 100))
     for processes in (2, 4):
-        _row(f"{processes} processes", processes * count, count, lambda n=processes: _in_processes(place, n, count))
+        _row(f"{processes} processes", processes * count, count, partial(_in_processes, place, processes, count))
     keys, began = read_public_keys([place / "keys" / "trail.pub"]), time.process_time()
     verdict = verify(place / "audit", keys)
     took = time.process_time() - began
@@ -91,9 +92,9 @@ def _opened(place: Path) -> Trail:
     return Trail(place / "audit", signing_key=place / "keys" / "trail.key")
 
 
-def _record(trail: Trail, count: int) -> None:
+def _record(trail: Trail, count: int, together: int = 1) -> None:
     for _ in range(count):
-        trail.record(EVENT)
+        trail.record(*[EVENT] * together)
 
 
 def _in_threads(trail: Trail, threads: int, count: int) -> None:
