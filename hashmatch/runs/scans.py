@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from hashmatch.custody.recorder import Recorder
 from hashmatch.digests import Algorithm
 from hashmatch.errors import UsageError
 from hashmatch.on_record.scans import scan
+from hashmatch.reports import summary
 from hashmatch.reports.findings import Finding
 from hashmatch.reports.flags import FlagLines
 from hashmatch.reports.header import CaseFields
@@ -23,7 +25,8 @@ from hashmatch.runs import files
 from hashmatch.runs.events import EventWriter
 from hashmatch.runs.record import ScanAsked, State
 from hashmatch.runs.roots import source_beneath
-from hashmatch.scan.request import ScanProgress, ScanRequest, ScanSummary
+from hashmatch.scan import journal
+from hashmatch.scan.request import ScanProgress, ScanRequest
 from hashmatch.scan.run import check_places
 from hashmatch.store.opening import open_lists
 
@@ -35,20 +38,25 @@ _EVERY: Final = 1.0  # seconds between two events of progress
 def carry_out_scan(
     recorder: Recorder, directory: Path, asked: ScanAsked, start: files.Start, events: EventWriter
 ) -> files.Outcome:
-    """Scan, tell what happens, and return what came of it.
+    """Scan, or go on with what an earlier attempt has begun; tell what happens, and return what came of it.
 
     Raises:
         HashmatchError: what `on_record.scans.scan` and `open_lists` raise; `SourceOutside`.
     """
     settings = start.places.settings
-    request = scan_request(asked, settings, start.places, directory / files.REPORT)
+    output = directory / files.REPORT
+    resume = start.attempt > 1 and (output / journal.NAME).exists()
+    if start.attempt > 1 and not resume:
+        if (output / summary.NAME).exists():
+            # An earlier attempt came to its end, and died before it could say so.
+            return _outcome(output)
+        shutil.rmtree(output, ignore_errors=True)
+    request = replace(scan_request(asked, settings, start.places, output), resume=resume)
     check_places(request)
-    if start.attempt > 1:
-        shutil.rmtree(request.output, ignore_errors=True)
     with open_lists(settings) as snapshot:
         telling = _Telling(events, FlagLines(snapshot.lists))
-        summary = scan(recorder, request, snapshot, _now(), _now, progress=telling.progress, flagged=telling.flag)
-    return _outcome(summary)
+        scan(recorder, request, snapshot, _now(), _now, progress=telling.progress, flagged=telling.flag)
+    return _outcome(output)
 
 
 def scan_request(asked: ScanAsked, settings: Settings, places: files.Places, output: Path) -> ScanRequest:
@@ -91,12 +99,13 @@ class _Telling:
         self._events.write(FLAG, orjson.Fragment(self._lines.line(finding).rstrip()))
 
 
-def _outcome(summary: ScanSummary) -> files.Outcome:
-    report: dict[str, Any] = orjson.loads(summary.report.read_bytes())
+def _outcome(output: Path) -> files.Outcome:
+    """Return what a report says, of which there is no part until all of it is there."""
+    report: dict[str, Any] = orjson.loads((output / summary.NAME).read_bytes())
     counts = {name: count for name, count in report["counts"].items() if isinstance(count, int)}
     return files.Outcome(
-        State(summary.status),
-        resumable=summary.status == State.INTERRUPTED,
+        State(report["status"]),
+        resumable=report["status"] == State.INTERRUPTED,
         counts=counts | report["counts"]["matches_by_strength"],
         result={"snapshot": report["snapshot"]["id"], "result_digest": report["result_digest"]},
     )

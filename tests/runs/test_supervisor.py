@@ -101,6 +101,38 @@ async def test_resuming(lab: Lab) -> None:
     assert last_event(lab, run)["state"] == "complete"
 
 
+async def test_what_was_examined_is_not_read_again(lab: Lab) -> None:
+    """A scan that was cancelled goes on where it stopped, and its report says that it did."""
+    async with lab.supervised() as supervisor:
+        asked = lab.scan(endless=True)
+        await until(lambda: len([event for event in lab.events(asked) if event.event == "flag"]) == 1)
+        lab.register.cancel(asked.id)
+        supervisor.wake()
+        assert (await lab.ended(asked)).resumable
+        (lab.evidence / "image" / "c-large").unlink()
+        lab.register.resume(asked.id)
+        await until(lambda: lab.register.get(asked.id).attempts == 2)
+        run = await lab.ended(asked)
+    assert (run.state, run.counts["match"], run.counts["no_match"]) == (State.COMPLETE, 1, 1)
+    assert lab.report(run)["resumed"]["times"] == 1
+
+
+async def test_an_end_that_was_not_told(lab: Lab) -> None:
+    """A scan whose report was whole when its process died is taken as it is when it is resumed."""
+    run = lab.scan()
+    async with lab.supervised():
+        done = await lab.ended(run)
+        directory = lab.register.directory(run.id)
+        (directory / files.OUTCOME).unlink()
+        files.write(directory / files.STATE, files.Status(State.FAILED, attempts=1, resumable=True))
+        report = (directory / files.REPORT / "report.json").stat()
+        lab.register.resume(run.id)
+        await until(lambda: lab.register.get(run.id).attempts == 2)
+        again = await lab.ended(run)
+        assert (again.state, again.counts, again.result) == (State.COMPLETE, done.counts, done.result)
+        assert (directory / files.REPORT / "report.json").stat() == report
+
+
 async def test_cancelling(lab: Lab) -> None:
     """A running scan that is cancelled ends with the part of its report; a queued one never starts."""
     async with lab.supervised(at_once=1) as supervisor:
