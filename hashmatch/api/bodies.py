@@ -24,7 +24,7 @@ def check_type(request: web.Request, *accepted: str) -> str:
 
     Raises:
         RequestRefused: it is none of those accepted, or the body is compressed: what a body inflates to is not
-            bounded by what was sent.
+            bounded by what was sent, and what is hashed must not be another's form of it.
     """
     given = request.headers.get("Content-Type", "")
     media_type = given if given in accepted else request.content_type
@@ -32,10 +32,10 @@ def check_type(request: web.Request, *accepted: str) -> str:
         raise RequestRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "request.media_type", f"expected a body of {' or '.join(accepted)}"
         )
-    if "Content-Encoding" in request.headers:
-        raise RequestRefused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "request.content_encoding", "expected a body without content encoding"
-        )
+    codings = request.headers.getall("Transfer-Encoding", ["chunked"])
+    if "Content-Encoding" in request.headers or [coding.strip().lower() for coding in codings] != ["chunked"]:
+        detail = "expected a body without content encoding, and no transfer coding but chunked"
+        raise RequestRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "request.content_encoding", detail)
     return media_type
 
 

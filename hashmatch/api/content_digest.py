@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from aiohttp import web
+
 from hashmatch.digests import Algorithm
 
 HEADER: Final = "Content-Digest"
@@ -22,6 +24,11 @@ _CHECKED: Final = "|".join(
 )
 # What a client is asked to send. `parse` reads more: algorithms that are not known are left out, as the RFC has it.
 SCHEMA: Final = {"type": "string", "pattern": f"^({_CHECKED})(, ?({_CHECKED}))*$"}
+
+
+def sent(request: web.Request) -> str | None:
+    """Return the header, whose members may stand in several lines; None where there is none."""
+    return ", ".join(request.headers.getall(HEADER)) if HEADER in request.headers else None
 
 
 def parse(header: str) -> dict[str, bytes]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,7 +22,7 @@ from hashmatch.api.runs import ID_PARAMETER, described, in_thread, run_schema, s
 from hashmatch.api.uploads import Upload, received
 from hashmatch.custody.events import check_text
 from hashmatch.custody.recorder import Recorder
-from hashmatch.errors import HashmatchError, NoActiveList, NoSuchRelease
+from hashmatch.errors import HashmatchError, NoActiveList, NoSuchRelease, StoreLocked
 from hashmatch.hashlists.entries import ListType
 from hashmatch.hashlists.formats import FORMATS
 from hashmatch.on_record import lists as on_record
@@ -97,7 +98,8 @@ async def activate_release(call: Call) -> web.Response:
     release = decoded(_RELEASE, await whole(call.request, call.service.settings.limits)).release
     list_id = call.request.match_info["list"]
     try:
-        await in_thread(on_record.activate, _recorder(call), call.service.settings.places, list_id, release)
+        with _alone():
+            await in_thread(on_record.activate, _recorder(call), call.service.settings.places, list_id, release)
     except NoSuchRelease as error:
         detail = "that release of that list is not in the store"
         raise RequestRefused(HTTPStatus.NOT_FOUND, error.code, detail) from None
@@ -108,10 +110,25 @@ async def retire_list(call: Call) -> web.Response:
     """Take a list out of use."""
     list_id = call.request.match_info["list"]
     try:
-        release = await in_thread(on_record.retire, _recorder(call), call.service.settings.places, list_id)
+        with _alone():
+            release = await in_thread(on_record.retire, _recorder(call), call.service.settings.places, list_id)
     except NoActiveList:
         raise RequestRefused(HTTPStatus.CONFLICT, "list.not_active", "no release of that list is active") from None
     return _done(list_id, release, active=False)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Refuse a change while another is under way: that is no fault of the service's, and passes.
+
+    Raises:
+        RequestRefused: another process is changing the store.
+    """
+    try:
+        yield
+    except StoreLocked as error:
+        detail = "another change of the lists is under way"
+        raise RequestRefused(HTTPStatus.CONFLICT, error.code, detail, headers={"Retry-After": "5"}) from None
 
 
 def _recorder(call: Call) -> Recorder:

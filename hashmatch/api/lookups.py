@@ -14,6 +14,7 @@ from hashmatch.api.bodies import JSON, OCTETS, check_type, whole
 from hashmatch.api.questions import algorithm_named, from_json, from_octets
 from hashmatch.api.routes import Call, Parameter, Route
 from hashmatch.custody.events import check_text
+from hashmatch.errors import UsageError
 
 ALGORITHM_HEADER: Final = "Hashmatch-Algorithm"
 CASE_HEADER: Final = "Hashmatch-Case"
@@ -47,9 +48,12 @@ def case_in(request: web.Request) -> str | None:
     """Return the case that a header names.
 
     Raises:
-        UsageError: it cannot stand in the audit trail.
+        UsageError: there are several, or it cannot stand in the audit trail.
     """
-    case = request.headers.get(CASE_HEADER)
+    cases = request.headers.getall(CASE_HEADER, [])
+    if len(cases) > 1:
+        raise UsageError(f"{CASE_HEADER}: expected one case")
+    case = cases[0] if cases else None
     check_text("case", case)
     return case
 

@@ -39,7 +39,8 @@ def authenticated(service: Service, request: web.Request, *, password: bool = Fa
     Raises:
         NotAuthenticated: nobody's who has a token that is good now.
     """
-    authorization = request.headers.get("Authorization", "")
+    given = request.headers.getall("Authorization", ())
+    authorization = given[0] if len(given) == 1 else ""
     if authorization.startswith(_BEARER):
         secret = authorization[len(_BEARER) :]
     elif password and authorization.startswith(_BASIC):

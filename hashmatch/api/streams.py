@@ -76,7 +76,7 @@ async def _hashed(call: Call, snapshot: Snapshot, sent: dict[str, bytes]) -> Con
 
 
 def _sent_digests(request: web.Request) -> dict[str, bytes]:
-    header = request.headers.get(content_digest.HEADER)
+    header = content_digest.sent(request)
     if header is None:
         return {}
     try:

@@ -97,7 +97,7 @@ def _append(descriptor: int, path: Path, digest: hashlib._Hash, octets: bytes) -
 
 def _expected(request: web.Request) -> bytes | None:
     """Return the SHA-256 that the body is to have, where one was sent."""
-    header = request.headers.get(content_digest.HEADER)
+    header = content_digest.sent(request)
     if header is None:
         return None
     try:
