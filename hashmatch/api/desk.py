@@ -68,10 +68,11 @@ class Desk:
         pending = [self._admitted(look_up, now) for look_up in look_ups]
         answer_all([one for one in pending if one.failure is None])
         for one in pending:
-            self._give_back_hits(one)
+            # What was not answered told of no miss.
+            self._give_back(one, len(one.questions) - _misses(one))
         answered = [one for one in pending if one.failure is None]
         if answered:
-            self._trail.record(*look_up_events(answered))
+            self._record(answered)
         self._metrics.looked_up(sum([len(one.answers) for one in answered]))
         return [one.failure or one.document() for one in pending]
 
@@ -96,12 +97,23 @@ class Desk:
             return Pending(look_up, failure=error)
         return Pending(look_up, questions, booked)
 
-    def _give_back_hits(self, pending: Pending) -> None:
-        token = pending.look_up.token
-        if pending.failure is not None or token.budget.misses is None:
-            return
-        hits = sum([answer.outcome is not Outcome.NO_MATCH for answer in pending.answers])
+    def _record(self, answered: Sequence[Pending]) -> None:
         try:
-            self._budgets.give_back(token.id, token.budget, misses=hits, booked=pending.booked)
+            self._trail.record(*look_up_events(answered))
+        except HashmatchError:
+            for one in answered:
+                self._give_back(one, _misses(one))
+            raise
+
+    def _give_back(self, pending: Pending, misses: int) -> None:
+        token = pending.look_up.token
+        try:
+            self._budgets.give_back(token.id, token.budget, misses=misses, booked=pending.booked)
         except HashmatchError as error:
             pending.failure = error
+
+
+def _misses(pending: Pending) -> int:
+    if pending.failure is not None or pending.look_up.token.budget.misses is None:
+        return 0
+    return sum([answer.outcome is Outcome.NO_MATCH for answer in pending.answers])

@@ -14,30 +14,30 @@ from hashmatch.custody.events import Action, Event, EventOutcome
 from hashmatch.errors import AccessError, AuditError, BudgetSpent
 
 _NOBODY: Final = "nobody"
-_NOBODY_EVERY: Final = 1.0  # seconds
+_EVERY: Final = 1.0  # seconds
 
 
 class Refusals:
     """Records what was not allowed; used by one event loop.
 
-    Of a token everything is recorded. Of those who have none, one event a second at most, with the number of refusals
-    since the one before: else anybody who reaches the port could fill the disk.
+    What a token is not for is recorded each time. What comes as fast as requests do, from those who have no token or
+    have spent its budget, gives each of them one event a second at most, with the number of refusals since the one
+    before: else anybody who reaches the port could fill the disk.
     """
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._untold = 0
-        self._last = float("-inf")
-        self._rest: asyncio.Task[None] | None = None
+        self._counted: dict[str, _Counted] = {}
 
     async def record(self, token: Token | None, error: AccessError, route: str, origin: str | None) -> None:
-        """Record a refusal, or count it for the next event of those who have no token.
+        """Record a refusal, or count it for an event to come.
 
         Raises:
             AuditUnwritable: it could not be recorded.
         """
+        spent = isinstance(error, BudgetSpent)
         event = Event(
-            Action.BUDGET_SPENT if isinstance(error, BudgetSpent) else Action.REFUSAL,
+            Action.BUDGET_SPENT if spent else Action.REFUSAL,
             EventOutcome.REFUSED,
             token.id if token else _NOBODY,
             token.role if token else _NOBODY,
@@ -45,18 +45,38 @@ class Refusals:
             reason=error.code,
             origin=origin,
         )
-        if token is not None:
+        if token is not None and not spent:
             await self._recording.record(event)
             return
+        counted = self._counted.get(event.actor)
+        if counted is None:
+            counted = self._counted[event.actor] = _Counted(self._recording)
+        await counted.one_more(event)
+
+    async def close(self) -> None:
+        """Record what is counted still, as far as the disk takes it."""
+        for counted in self._counted.values():
+            await counted.close()
+
+
+class _Counted:
+    """The refusals of one actor."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._untold = 0
+        self._last = float("-inf")
+        self._rest: asyncio.Task[None] | None = None
+
+    async def one_more(self, event: Event) -> None:
         self._untold += 1
-        wait = self._last + _NOBODY_EVERY - time.monotonic()
+        wait = self._last + _EVERY - time.monotonic()
         if wait <= 0:
             await self._tell(event)
         elif self._rest is None:
             self._rest = asyncio.create_task(self._tell_rest(event, wait))
 
     async def close(self) -> None:
-        """Record what is counted still, as far as the disk takes it."""
         if self._rest is not None:
             self._rest.cancel()
             await asyncio.wait([self._rest])

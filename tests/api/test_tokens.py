@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,6 +18,7 @@ from hashmatch.config import Settings
 from tests.api.scanning import Client, client
 from tests.api.service import Running, serving
 from tests.madeup import digests, take_in, write_list
+from tests.runs.supervised import until
 
 LISTED = digests(50)
 ABSENT = digests(1000, "absent")
@@ -196,3 +199,59 @@ async def test_budgets_of_requests_and_digests(service: Running, admin: Client) 
     async with client(service, Role.ADMIN, budget=Budget(requests=2)) as other:
         for status in (200, 200, 429):
             await other.ask("GET", "/v1/tokens", status=status)
+
+
+async def test_who_goes_on_with_a_spent_budget_is_recorded_once_a_second(service: Running, admin: Client) -> None:
+    """However many requests come; the events together say how many there were."""
+    made = await create(admin, budget={"requests": 1})
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+    async with aiohttp.ClientSession(service.base, headers=headers) as session:
+        statuses = []
+        for _ in range(300):
+            async with session.get("/v1/lists") as response:
+                statuses.append(response.status)
+    assert statuses == [200] + [429] * 299
+
+    def told() -> list[dict[str, Any]]:
+        return [event for event in events(service, "budget_spent") if event["actor"] == made["token"]["id"]]
+
+    await until(lambda: sum(event["counts"]["requests"] for event in told()) == 299)
+    assert len(told()) < 100
+
+
+async def test_what_fails_costs_no_misses(settings: Settings, tmp_path: Path) -> None:
+    """A store that cannot answer leaves the budget whole for when it can."""
+    stored = take_in(settings, write_list(tmp_path / "list", LISTED)).stored
+    with serving(settings) as service:
+        async with client(service, Role.ADMIN) as admin:
+            made = await create(admin, budget={"misses": 50})
+        assert (await asked(service, made["secret"], LISTED))[0] == 200
+        for table in (stored.directory / "db").glob("*.ldb"):
+            octet = table.read_bytes()[1000]
+            table.chmod(0o600)
+            with table.open("r+b") as file:  # in place: the service has it mapped
+                file.seek(1000)
+                file.write(bytes([octet ^ 1]))
+        for _ in range(3):
+            status, answer, _headers = await asked(service, made["secret"], LISTED)
+            assert (status, answer["code"]) == (503, "store.damaged")
+
+
+async def test_what_cannot_be_recorded_costs_no_misses(settings: Settings, tmp_path: Path) -> None:
+    """Nor does an answer that nobody got because its event could not be written."""
+    take_in(settings, write_list(tmp_path / "list", LISTED))
+    with serving(settings) as service:
+        async with client(service, Role.ADMIN) as admin:
+            for _ in range(30):  # so that the trail is longer than the file of budgets, which has to be written still
+                made = await create(admin, budget={"misses": 50})
+        assert (await asked(service, made["secret"], ABSENT[:1]))[0] == 200
+        (worker,) = service.workers()
+        trail = settings.store / "audit" / "trail.jsonl"
+        before = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (trail.stat().st_size, before[1]))
+        for _ in range(3):
+            status, answer, _headers = await asked(service, made["secret"], ABSENT[:49])
+            assert (status, answer["code"]) == (503, "audit.unwritable")
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, before)
+        assert (await asked(service, made["secret"], ABSENT[:49]))[0] == 200
+        assert (await asked(service, made["secret"], ABSENT[:1]))[0] == 429
