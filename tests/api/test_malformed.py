@@ -153,5 +153,5 @@ async def test_what_could_be_read_in_two_ways_is_refused(
     own = bearer(service.settings)["Authorization"]
     lines = ["POST /v1/streams HTTP/1.1", "Host: x", f"Authorization: {own}", "Content-Type: application/octet-stream"]
     answer = await sent(service.port, "\r\n".join([*lines, *headers, "", "1", "x", "0", "", ""]).encode())
-    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert answer.split(b" ")[1] == str(status).encode()
     assert b"d41d8cd98f00b204e9800998ecf8427e" not in answer
