@@ -210,8 +210,12 @@ def test_the_power_fails_while_events_are_recorded(tmp_path: Path, kind: str, cu
     acknowledged = 0
     for _ in range(cuts):
         with mounted(tmp_path / "disk", "-o", "loop", str(image)) as disk:
+            before = size_of(place)
             running = [writer(place, 4, 1_000_000) for _ in range(2)]
-            time.sleep(chance.uniform(0.5, 1.0))
+            # Not before they have come to their work, which takes a busy machine longer than a quiet one.
+            while size_of(place) < before + 10_000 and all(process.poll() is None for process in running):
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0.0, 0.5))
             cut_power(disk)
             for process in running:
                 process.kill()
@@ -222,6 +226,14 @@ def test_the_power_fails_while_events_are_recorded(tmp_path: Path, kind: str, cu
             acknowledged += len(said.done)
     figures(f"audit trail: {cuts} power cuts on {kind}, {acknowledged} acknowledged, 0 missing")
     assert acknowledged
+
+
+def size_of(place: Path) -> int:
+    """Return how long the trail is; 0 where there is none yet."""
+    try:
+        return (place / "audit" / TRAIL).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class Tampering:
